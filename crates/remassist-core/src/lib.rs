@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod blob;
+#[cfg(feature = "crypto")]
+pub mod crypto;
+mod decode;
+mod encode;
+mod error;
+mod options;
+mod secret;
+#[cfg(feature = "xml")]
+pub mod text;
+mod time;
+mod trace;
+pub mod utf16;
+#[cfg(feature = "xml")]
+pub mod xml;
+
+pub use blob::{Blob, from_hex};
+pub use decode::{Context, Cursor, Decode, Decoded, Group, decode_using, owned, usize_from};
+pub use encode::{Encode, MAX_U16, MAX_U32, check_len, len_u16, len_u32};
+pub use error::{At, DecodeError, DecodeErrorKind, Deviation, EncodeError};
+pub use options::{DecodeOptions, Limits, Policy};
+pub use secret::{Secret, constant_time_eq};
+pub use time::Time;
+pub use trace::{Format, TraceEntry};
+pub use utf16::Utf16Le;

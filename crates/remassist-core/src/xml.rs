@@ -1,0 +1,811 @@
+//! The small XML of the protocols: elements with attributes, no text, no declarations of entities.
+//!
+//! quick-xml finds the tags; what is kept is what the protocols mean: the names, order and values of attributes.
+//! Blanks, quotes and comments may change when a document is written again.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use zeroize::Zeroize as _;
+
+use crate::text::TextCursor;
+use crate::{At, DecodeError, DecodeErrorKind as Kind, EncodeError};
+
+/// Attributes of one element at most: comparing their names costs the square of their number.
+const MAX_ATTRIBUTES: usize = 256;
+
+/// An attribute that a specification defines.
+#[derive(Debug)]
+pub struct AttributeSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is defined.
+    pub at: At,
+    /// Its value must not be shown.
+    pub secret: bool,
+}
+
+impl AttributeSpec {
+    /// An attribute whose value may be shown.
+    #[must_use]
+    pub const fn new(
+        doc: &'static str,
+        section: &'static str,
+        element: &'static str,
+        name: &'static str,
+    ) -> Self {
+        Self { name, at: At::new(doc, section, element, name), secret: false }
+    }
+
+    /// The same attribute with a value that must not be shown.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+/// An element that a specification defines.
+#[derive(Debug)]
+pub struct ElementSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is defined.
+    pub at: At,
+    /// The attributes it may have.
+    pub attributes: &'static [AttributeSpec],
+}
+
+/// The elements of one format.
+#[derive(Debug)]
+pub struct Schema {
+    /// The format: errors in what no element defines.
+    pub at: At,
+    /// Its elements.
+    pub elements: &'static [ElementSpec],
+}
+
+impl Schema {
+    fn element(&self, name: &str) -> Option<&'static ElementSpec> {
+        self.elements.iter().find(|e| e.name == name)
+    }
+}
+
+/// Attributes in the order in which they stand, with the values that an XML reader reports.
+///
+/// The text is held in one piece; a name or value is a slice of it. Text with a secret value is wiped when dropped.
+#[derive(Clone, Default)]
+pub struct Attributes<'a> {
+    text: Cow<'a, str>,
+    spans: Vec<Span>,
+}
+
+#[derive(Clone)]
+struct Span {
+    name: Range<usize>,
+    value: Range<usize>,
+    secret: bool,
+}
+
+impl<'a> Attributes<'a> {
+    /// No attributes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { text: Cow::Borrowed(""), spans: Vec::new() }
+    }
+
+    /// Number of attributes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The value of an attribute.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator + '_ {
+        self.spans.iter().map(|span| (self.slice(&span.name), self.slice(&span.value)))
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &str {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Sets the value of an attribute, which keeps its place, or adds it at the end.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.put(name, value, false);
+    }
+
+    /// As [`set`](Self::set); the value is not shown by `Debug` and is wiped when dropped.
+    pub fn set_secret(&mut self, name: &str, value: &str) {
+        self.put(name, value, true);
+    }
+
+    /// [`set`](Self::set) as part of an expression.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// [`set_secret`](Self::set_secret) as part of an expression.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str, value: &str) -> Self {
+        self.set_secret(name, value);
+        self
+    }
+
+    /// Removes an attribute; its text stays in memory until the whole is dropped.
+    pub fn remove(&mut self, name: &str) {
+        let text = &self.text;
+        self.spans.retain(|span| text.get(span.name.clone()) != Some(name));
+    }
+
+    fn put(&mut self, name: &str, value: &str, secret: bool) {
+        self.reserve(name.len().saturating_add(value.len()));
+        let value = self.append(value);
+        match self.spans.iter().position(|span| self.slice(&span.name) == name) {
+            Some(at) => {
+                if let Some(span) = self.spans.get_mut(at) {
+                    span.value = value;
+                    span.secret |= secret;
+                }
+            }
+            None => {
+                let name = self.append(name);
+                self.spans.push(Span { name, value, secret });
+            }
+        }
+    }
+
+    fn append(&mut self, text: &str) -> Range<usize> {
+        let start = self.text.len();
+        self.text.to_mut().push_str(text);
+        start..self.text.len()
+    }
+
+    /// Makes room without leaving a copy of a secret behind.
+    fn reserve(&mut self, additional: usize) {
+        let wanted = self.text.len().saturating_add(additional);
+        if let Cow::Owned(text) = &self.text
+            && text.capacity() >= wanted
+        {
+            return;
+        }
+        let mut larger = String::with_capacity(wanted.saturating_mul(2));
+        larger.push_str(&self.text);
+        self.wipe();
+        self.text = Cow::Owned(larger);
+    }
+
+    fn wipe(&mut self) {
+        if let Cow::Owned(text) = &mut self.text
+            && self.spans.iter().any(|s| s.secret)
+        {
+            text.zeroize();
+        }
+    }
+
+    /// The same attributes, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(mut self) -> Attributes<'static> {
+        let text = core::mem::take(&mut self.text);
+        Attributes { text: Cow::Owned(text.into_owned()), spans: core::mem::take(&mut self.spans) }
+    }
+
+    /// Checks that names and values can stand in XML.
+    ///
+    /// # Errors
+    /// [`EncodeError::Invalid`].
+    pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
+        for (index, (name, value)) in self.iter().enumerate() {
+            if !is_name(name) {
+                return Err(EncodeError::Invalid { at, reason: "an attribute's name is not an XML name" });
+            }
+            if !value.chars().all(is_char) {
+                return Err(EncodeError::Invalid { at, reason: "a character cannot stand in XML" });
+            }
+            if self.iter().take(index).any(|(other, _)| other == name) {
+                return Err(EncodeError::Invalid { at, reason: "an attribute stands twice" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes each attribute with a blank before it.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        for (name, value) in self.iter() {
+            out.write_str(" ")?;
+            out.write_str(name)?;
+            out.write_str("=\"")?;
+            escape(value, out)?;
+            out.write_str("\"")?;
+        }
+        Ok(())
+    }
+
+    /// Reads the attributes in a part of the text: what stands between an element's name and the end of its tag.
+    fn parse(
+        cursor: &TextCursor<'_, 'a>,
+        range: Range<usize>,
+        spec: Option<&'static ElementSpec>,
+        schema: &'static Schema,
+    ) -> Result<Self, DecodeError> {
+        let at = spec.map_or(&schema.at, |s| &s.at);
+        let start = range.start;
+        let text = cursor.cow(range.clone());
+        let mut this = Self { text: Cow::Borrowed(""), spans: Vec::with_capacity(4) };
+        let mut extra = String::new();
+        let limit = cursor.limits().items.min(MAX_ATTRIBUTES);
+        for attribute in quick_xml::events::attributes::Attributes::new(&text, 0).with_checks(false) {
+            let Ok(attribute) = attribute else {
+                return Err(cursor.error(start, at, Kind::Rule("malformed attribute")));
+            };
+            let name = range_in(&text, attribute.key.0);
+            let raw = match &attribute.value {
+                Cow::Borrowed(value) => value,
+                Cow::Owned(_) => return Err(cursor.error(start, at, Kind::Rule("malformed attribute"))),
+            };
+            let value = range_in(&text, raw);
+            let position = start.saturating_add(name.start);
+            let key = attribute.key.0;
+            let known = spec.and_then(|s| s.attributes.iter().find(|a| a.name == key));
+            let at = known.map_or(at, |a| &a.at);
+            if !is_name(key) {
+                return Err(cursor.error(position, at, Kind::Rule("an attribute's name is not an XML name")));
+            }
+            if name.start == 0 || !text.get(..name.start).unwrap_or_default().ends_with(is_blank) {
+                cursor.must(false, position, at, Kind::Rule("no blank before an attribute"))?;
+            }
+            if this.spans.iter().any(|s| text.get(s.name.clone()) == Some(key)) {
+                return Err(cursor.error(position, at, Kind::Rule("an attribute stands twice")));
+            }
+            if this.spans.len() >= limit {
+                return Err(cursor.error(
+                    position,
+                    at,
+                    Kind::LimitExceeded { limit: "attributes", max: limit },
+                ));
+            }
+            let max = cursor.limits().string;
+            let value_at = start.saturating_add(value.start);
+            if raw.len() > max {
+                return Err(cursor.error(value_at, at, Kind::LimitExceeded { limit: "string bytes", max }));
+            }
+            cursor.field(value_at..value_at.saturating_add(raw.len()), at);
+            let secret = known.is_some_and(|a| a.secret);
+            if secret {
+                cursor.secret();
+            }
+            let value = if raw.bytes().all(is_plain) {
+                value
+            } else {
+                let from = text.len().saturating_add(extra.len());
+                unescape_into(raw, &mut extra).map_err(|(offset, rule)| {
+                    cursor.error(value_at.saturating_add(offset), at, Kind::Rule(rule))
+                })?;
+                from..text.len().saturating_add(extra.len())
+            };
+            this.spans.push(Span { name, value, secret });
+        }
+        this.text = text;
+        if !extra.is_empty() {
+            this.text.to_mut().push_str(&extra);
+            extra.zeroize();
+        }
+        Ok(this)
+    }
+}
+
+/// Where a slice of a text stands in it.
+fn range_in(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    start..start.saturating_add(part.len())
+}
+
+impl Drop for Attributes<'_> {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl PartialEq for Attributes<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Attributes<'_> {}
+
+impl fmt::Debug for Attributes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |span: &Span| if span.secret { "Secret(..)" } else { self.slice(&span.value) };
+        f.debug_map().entries(self.spans.iter().map(|span| (self.slice(&span.name), shown(span)))).finish()
+    }
+}
+
+/// An element: a name, attributes, elements inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Element<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// Its attributes.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Attributes::is_empty"))]
+    pub attributes: Attributes<'a>,
+    /// The elements inside, in order.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub children: Vec<Element<'a>>,
+}
+
+impl<'a> Element<'a> {
+    /// An element without attributes and children.
+    #[must_use]
+    pub const fn new(name: &'a str) -> Self {
+        Self { name: Cow::Borrowed(name), attributes: Attributes::new(), children: Vec::new() }
+    }
+
+    /// The same element with other attributes.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: Attributes<'a>) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// The same element with one more child.
+    #[must_use]
+    pub fn with_child(mut self, child: Self) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// The first child of a name.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|c| c.name == name)
+    }
+
+    /// All children of a name.
+    pub fn children_named<'s>(&'s self, name: &'s str) -> impl DoubleEndedIterator<Item = &'s Self> + 's {
+        self.children.iter().filter(move |c| c.name == name)
+    }
+
+    /// The same element, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Element<'static> {
+        Element {
+            name: Cow::Owned(self.name.into_owned()),
+            attributes: self.attributes.into_owned(),
+            children: self.children.into_iter().map(Element::into_owned).collect(),
+        }
+    }
+
+    /// Checks that the element can be written and read again as it is.
+    ///
+    /// # Errors
+    /// [`EncodeError::Invalid`] or [`EncodeError::TooLarge`].
+    pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
+        self.check_below(at, crate::Limits::DEFAULT.depth)
+    }
+
+    fn check_below(&self, at: &'static At, depth: usize) -> Result<(), EncodeError> {
+        let Some(below) = depth.checked_sub(1) else {
+            return Err(EncodeError::Invalid { at, reason: "elements are nested too deep" });
+        };
+        if !is_name(&self.name) {
+            return Err(EncodeError::Invalid { at, reason: "an element's name is not an XML name" });
+        }
+        crate::check_len(self.attributes.len(), MAX_ATTRIBUTES, at)?;
+        self.attributes.check(at)?;
+        self.children.iter().try_for_each(|child| child.check_below(at, below))
+    }
+
+    /// Writes the element in one line, self-closed when it has no children.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str("<")?;
+        out.write_str(&self.name)?;
+        self.attributes.write(out)?;
+        if self.children.is_empty() {
+            return out.write_str("/>");
+        }
+        out.write_str(">")?;
+        self.children.iter().try_for_each(|child| child.write(out))?;
+        out.write_str("</")?;
+        out.write_str(&self.name)?;
+        out.write_str(">")
+    }
+}
+
+/// An XML document: perhaps a declaration, and one element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Document<'a> {
+    /// What `<?xml ?>` says, where it stands.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub declaration: Option<Attributes<'a>>,
+    /// The outermost element.
+    pub root: Element<'a>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a document and leaves the cursor behind its root element.
+    ///
+    /// # Errors
+    /// When the text is not well-formed XML, has a DOCTYPE, an entity that is not predefined, text, an attribute
+    /// twice, or exceeds a limit.
+    pub fn parse(cursor: &mut TextCursor<'_, 'a>, schema: &'static Schema) -> Result<Self, DecodeError> {
+        Parser::new(cursor, schema).run()
+    }
+
+    /// The same document, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Document<'static> {
+        Document { declaration: self.declaration.map(Attributes::into_owned), root: self.root.into_owned() }
+    }
+
+    /// Checks that the document can be written and read again as it is.
+    ///
+    /// # Errors
+    /// [`EncodeError::Invalid`] or [`EncodeError::TooLarge`].
+    pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
+        if let Some(declaration) = &self.declaration {
+            declaration.check(at)?;
+            if declaration.iter().any(|(_, value)| value.contains("?>")) {
+                return Err(EncodeError::Invalid { at, reason: "the declaration would end too early" });
+            }
+        }
+        self.root.check(at)
+    }
+
+    /// Writes the declaration in a line of its own, then the root element in one line.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        if let Some(declaration) = &self.declaration {
+            out.write_str("<?xml")?;
+            declaration.write(out)?;
+            out.write_str("?>\n")?;
+        }
+        self.root.write(out)
+    }
+}
+
+/// One element that is open while its children are read.
+struct Open<'a> {
+    element: Element<'a>,
+    group: crate::Group,
+}
+
+struct Parser<'p, 't, 'a> {
+    cursor: &'p mut TextCursor<'t, 'a>,
+    schema: &'static Schema,
+    /// Position in the text where quick-xml began to read.
+    base: usize,
+    open: Vec<Open<'a>>,
+    elements: usize,
+}
+
+impl<'p, 't, 'a> Parser<'p, 't, 'a> {
+    fn new(cursor: &'p mut TextCursor<'t, 'a>, schema: &'static Schema) -> Self {
+        let base = cursor.position();
+        Self { cursor, schema, base, open: Vec::new(), elements: 0 }
+    }
+
+    fn run(mut self) -> Result<Document<'a>, DecodeError> {
+        let text = self.cursor.rest();
+        let mut reader = Reader::from_str(text);
+        let config = reader.config_mut();
+        // End tags are matched here: one kind of stray end tag is known from real files.
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        let mut declaration = None;
+        let mut before = self.base;
+        loop {
+            let event = reader.read_event();
+            let after = self.position(reader.buffer_position());
+            let event = match event {
+                Ok(event) => event,
+                Err(e) => {
+                    let position = self.position(reader.error_position());
+                    return Err(self.cursor.error(position, &self.schema.at, Kind::Rule(syntax_rule(&e))));
+                }
+            };
+            let finished = match event {
+                Event::Start(tag) => {
+                    self.start(text, before, tag.name().0, tag.attributes_raw())?;
+                    None
+                }
+                Event::Empty(tag) => {
+                    self.start(text, before, tag.name().0, tag.attributes_raw())?;
+                    self.end(after)
+                }
+                Event::End(tag) => {
+                    let name = tag.name().0;
+                    if self.open.last().is_some_and(|o| o.element.name == name) {
+                        self.end(after)
+                    } else {
+                        self.stray_end(before, name)?;
+                        None
+                    }
+                }
+                Event::Decl(tag) => {
+                    if before != self.base {
+                        return Err(self.fail(before, "an XML declaration that does not come first"));
+                    }
+                    let content: &str = &tag;
+                    let range = self.range(text, content.strip_prefix("xml").unwrap_or(content));
+                    declaration = Some(Attributes::parse(self.cursor, range, None, self.schema)?);
+                    None
+                }
+                Event::Text(blank) if blank.chars().all(is_blank) => None,
+                Event::Comment(_) | Event::PI(_) => None,
+                Event::DocType(_) => return Err(self.fail(before, "a DOCTYPE is refused")),
+                Event::Eof => return Err(self.fail(before, "the text ends before the XML element does")),
+                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                    return Err(self.fail(before, "text where only XML elements may stand"));
+                }
+            };
+            if let Some(root) = finished {
+                self.cursor.advance(after.saturating_sub(self.base));
+                return Ok(Document { declaration, root });
+            }
+            before = after;
+        }
+    }
+
+    fn position(&self, of_reader: u64) -> usize {
+        self.base.saturating_add(usize::try_from(of_reader).unwrap_or(usize::MAX))
+    }
+
+    fn range(&self, text: &str, part: &str) -> Range<usize> {
+        let range = range_in(text, part);
+        self.base.saturating_add(range.start)..self.base.saturating_add(range.end)
+    }
+
+    fn fail(&self, position: usize, rule: &'static str) -> DecodeError {
+        self.cursor.error(position, &self.schema.at, Kind::Rule(rule))
+    }
+
+    fn start(
+        &mut self,
+        text: &str,
+        position: usize,
+        name: &str,
+        attributes: &str,
+    ) -> Result<(), DecodeError> {
+        let spec = self.schema.element(name);
+        let at = spec.map_or(&self.schema.at, |s| &s.at);
+        let limits = self.cursor.limits();
+        if !is_name(name) {
+            return Err(self.cursor.error(position, at, Kind::Rule("an element's name is not an XML name")));
+        }
+        if self.open.len() >= limits.depth {
+            let kind = Kind::LimitExceeded { limit: "depth of elements", max: limits.depth };
+            return Err(self.cursor.error(position, at, kind));
+        }
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > limits.items {
+            let kind = Kind::LimitExceeded { limit: "elements", max: limits.items };
+            return Err(self.cursor.error(position, at, kind));
+        }
+        let group = self.cursor.open_at(position, at);
+        let attributes = Attributes::parse(self.cursor, self.range(text, attributes), spec, self.schema)?;
+        let name = match spec {
+            Some(spec) => Cow::Borrowed(spec.name),
+            None => self.cursor.cow(self.range(text, name)),
+        };
+        self.open.push(Open { element: Element { name, attributes, children: Vec::new() }, group });
+        Ok(())
+    }
+
+    /// Closes the innermost element; returns it when it is the root.
+    fn end(&mut self, position: usize) -> Option<Element<'a>> {
+        let Open { element, group } = self.open.pop()?;
+        self.cursor.close_at(group, position);
+        match self.open.last_mut() {
+            Some(parent) => {
+                parent.element.children.push(element);
+                None
+            }
+            None => Some(element),
+        }
+    }
+
+    /// `<UPLOADDATA ... /></UPLOADDATA>`: printed so in [MS-RAI] 6, where the tag closes itself and is closed again.
+    fn stray_end(&mut self, position: usize, name: &str) -> Result<(), DecodeError> {
+        let again = self.open.last().and_then(|o| o.element.children.last()).is_some_and(|c| c.name == name);
+        let rule = Kind::Rule("an end tag without its start tag");
+        let at = self.schema.element(name).map_or(&self.schema.at, |s| &s.at);
+        if again {
+            self.cursor.must(false, position, at, rule)
+        } else {
+            Err(self.cursor.error(position, at, rule))
+        }
+    }
+}
+
+fn syntax_rule(error: &quick_xml::Error) -> &'static str {
+    use quick_xml::errors::{Error, SyntaxError};
+    match error {
+        Error::Syntax(SyntaxError::UnclosedTag) => "the text ends inside a tag",
+        Error::Syntax(SyntaxError::UnclosedComment) => "the text ends inside a comment",
+        Error::Syntax(
+            SyntaxError::UnclosedSingleQuotedAttributeValue | SyntaxError::UnclosedDoubleQuotedAttributeValue,
+        ) => "the text ends inside an attribute's value",
+        Error::Syntax(_) => "malformed markup",
+        Error::IllFormed(_) => "the XML is not well-formed",
+        _ => "the XML cannot be read",
+    }
+}
+
+/// A byte of a value that means itself. 0xEF begins U+FFFE and U+FFFF, which are looked at one by one.
+const fn is_plain(b: u8) -> bool {
+    b >= 0x20 && b != b'&' && b != b'<' && b != 0xEF
+}
+
+const fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// `Char` of XML 1.0.
+const fn is_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Close enough to `Name` of XML 1.0: nothing that could end a name, a tag or a value.
+fn is_name(name: &str) -> bool {
+    let first = |c: char| c.is_alphabetic() || c == '_' || c == ':';
+    name.starts_with(first) && name.chars().all(|c| first(c) || c.is_numeric() || c == '-' || c == '.')
+}
+
+/// The value that an XML reader reports: references resolved, literal blanks made spaces (XML 1.0, 3.3.3).
+fn unescape_into(raw: &str, out: &mut String) -> Result<(), (usize, &'static str)> {
+    let mut rest = raw;
+    let mut offset = 0_usize;
+    while let Some(c) = rest.chars().next() {
+        let mut used = c.len_utf8();
+        let value = match c {
+            '\r' if rest.starts_with("\r\n") => {
+                used = 2;
+                ' '
+            }
+            '\r' | '\n' | '\t' => ' ',
+            '<' => return Err((offset, "'<' in an attribute's value")),
+            '&' => {
+                let end = rest.find(';').ok_or((offset, "'&' that begins no reference"))?;
+                used = end.saturating_add(1);
+                let name = rest.get(1..end).unwrap_or_default();
+                reference(name).ok_or((offset, "a reference that is not predefined in XML"))?
+            }
+            c if is_char(c) => c,
+            _ => return Err((offset, "a character that cannot stand in XML")),
+        };
+        out.push(value);
+        rest = rest.get(used..).unwrap_or_default();
+        offset = offset.saturating_add(used);
+    }
+    Ok(())
+}
+
+fn reference(name: &str) -> Option<char> {
+    let number = |digits: &str, radix| {
+        let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
+        plain.then(|| u32::from_str_radix(digits, radix).ok()).flatten()
+    };
+    let code = match name {
+        "amp" => return Some('&'),
+        "lt" => return Some('<'),
+        "gt" => return Some('>'),
+        "quot" => return Some('"'),
+        "apos" => return Some('\''),
+        _ => match name.strip_prefix("#x") {
+            Some(digits) => number(digits, 16),
+            None => number(name.strip_prefix('#')?, 10),
+        },
+    };
+    char::from_u32(code?).filter(|c| is_char(*c))
+}
+
+fn escape(value: &str, out: &mut dyn fmt::Write) -> fmt::Result {
+    let mut rest = value;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\t', '\n', '\r']) {
+        let (plain, special) = rest.split_at(at);
+        out.write_str(plain)?;
+        out.write_str(match special.chars().next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            Some('>') => "&gt;",
+            Some('"') => "&quot;",
+            Some('\t') => "&#x9;",
+            Some('\n') => "&#xA;",
+            _ => "&#xD;",
+        })?;
+        rest = special.get(1..).unwrap_or_default();
+    }
+    out.write_str(rest)
+}
+
+#[cfg(feature = "serde")]
+mod json {
+    use super::{Attributes, String, fmt};
+    use crate::Secret;
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::ser::SerializeMap as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Value {
+        Plain(String),
+        Hidden(Secret<String>),
+    }
+
+    /// An object; the values of secret attributes are `{"secret": ".."}`.
+    impl Serialize for Attributes<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(Some(self.len()))?;
+            for span in &self.spans {
+                let value = self.slice(&span.value);
+                if span.secret {
+                    map.serialize_entry(self.slice(&span.name), &Secret::new(String::from(value)))?;
+                } else {
+                    map.serialize_entry(self.slice(&span.name), value)?;
+                }
+            }
+            map.end()
+        }
+    }
+
+    struct Entries;
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Attributes<'static>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object of attributes")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut attributes = Attributes::new();
+            while let Some(name) = map.next_key::<String>()? {
+                if attributes.get(&name).is_some() {
+                    return Err(A::Error::custom("an attribute stands twice"));
+                }
+                match map.next_value::<Value>() {
+                    Ok(Value::Plain(value)) => attributes.set(&name, &value),
+                    Ok(Value::Hidden(value)) => attributes.set_secret(&name, value.expose()),
+                    Err(_) => {
+                        let message = format_args!("attribute {name:?} is no string, or was redacted");
+                        return Err(A::Error::custom(message));
+                    }
+                }
+            }
+            Ok(attributes)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Attributes<'_> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Entries)
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Laws, damage, vectors and fuzz oracles for the tests of the suite. Panics are its way to report.
+
+pub mod bench;
+pub mod damage;
+pub mod laws;
+pub mod oracles;
+pub mod vectors;

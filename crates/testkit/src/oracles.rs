@@ -1,0 +1,25 @@
+//! One function for each fuzz target: it panics when a law is broken. Tests replay the corpora through them.
+
+mod channel;
+mod comqc;
+mod connstring;
+mod core;
+mod invitation;
+mod rccommand;
+
+/// An oracle by the name of its fuzz target.
+pub type Oracle = (&'static str, fn(&[u8]));
+
+/// Every oracle.
+pub fn all() -> impl Iterator<Item = Oracle> {
+    [channel::ALL, comqc::ALL, connstring::ALL, core::ALL, invitation::ALL, rccommand::ALL]
+        .into_iter()
+        .flatten()
+        .copied()
+}
+
+/// Runs the oracle of a name: what a fuzz target does.
+pub fn run(name: &str, input: &[u8]) {
+    let (_, oracle) = all().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no oracle {name}"));
+    oracle(input);
+}

@@ -1,0 +1,3 @@
+use super::Oracle;
+
+pub(super) const ALL: &[Oracle] = &[];
