@@ -17,12 +17,8 @@ const fn attribute(name: &'static str) -> AttributeSpec {
 static AT: At = At::new("[MS-RA]", "2.2.2", ELEMENT, "");
 static NAME: At = At::new("[MS-RA]", "2.2.2", ELEMENT, "NAME");
 static SCHEMA: Schema = Schema { at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), elements: ELEMENTS };
-static ELEMENTS: &[ElementSpec] = &[ElementSpec {
-    name: ELEMENT,
-    at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""),
-    attributes: ATTRIBUTES,
-    secrets: &["VOIPGOKEY"],
-}];
+static ELEMENTS: &[ElementSpec] =
+    &[ElementSpec { name: ELEMENT, at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), attributes: ATTRIBUTES }];
 static ATTRIBUTES: &[AttributeSpec] = &[
     attribute("NAME"),
     attribute("FILENAME"),
@@ -30,7 +26,7 @@ static ATTRIBUTES: &[AttributeSpec] = &[
     attribute("CHANNELID"),
     attribute("INTERNALDATA"),
     attribute("VOIPVER"),
-    attribute("VOIPGOKEY"),
+    attribute("VOIPGOKEY").secret(),
     attribute("VOIPIPLIST"),
     attribute("VOIPILIST"),
     attribute("EXPERTIPDATA"),

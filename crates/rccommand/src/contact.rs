@@ -26,9 +26,9 @@ static ITEM_AT: At = at(ITEM);
 static SCHEMA: Schema = Schema {
     at: at(COLLECTION),
     elements: &[
-        ElementSpec { name: COLLECTION, at: at(COLLECTION), attributes: &[], secrets: &[] },
-        ElementSpec { name: ITEM, at: at(ITEM), attributes: ATTRIBUTES, secrets: &[] },
-        ElementSpec { name: ITEM_IN_TABLE, at: at(ITEM), attributes: ATTRIBUTES, secrets: &[] },
+        ElementSpec { name: COLLECTION, at: at(COLLECTION), attributes: &[] },
+        ElementSpec { name: ITEM, at: at(ITEM), attributes: ATTRIBUTES },
+        ElementSpec { name: ITEM_IN_TABLE, at: at(ITEM), attributes: ATTRIBUTES },
     ],
 };
 static ATTRIBUTES: &[AttributeSpec] = &[

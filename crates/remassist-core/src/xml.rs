@@ -11,13 +11,17 @@ use core::ops::Range;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::text::TextCursor;
 use crate::{At, DecodeError, DecodeErrorKind as Kind, EncodeError};
 
 /// Attributes of one element at most: comparing their names costs the square of their number.
 const MAX_ATTRIBUTES: usize = 256;
+
+/// Elements inside each other at most, whatever [`Limits::depth`](crate::Limits::depth) says: they are written, wiped
+/// and turned into JSON by recursion.
+const MAX_DEPTH: usize = 32;
 
 /// An attribute that a specification defines.
 #[derive(Debug)]
@@ -26,10 +30,12 @@ pub struct AttributeSpec {
     pub name: &'static str,
     /// Where it is defined.
     pub at: At,
+    /// Its value must not be shown.
+    pub secret: bool,
 }
 
 impl AttributeSpec {
-    /// An attribute of an element.
+    /// An attribute whose value may be shown.
     #[must_use]
     pub const fn new(
         doc: &'static str,
@@ -37,7 +43,14 @@ impl AttributeSpec {
         element: &'static str,
         name: &'static str,
     ) -> Self {
-        Self { name, at: At::new(doc, section, element, name) }
+        Self { name, at: At::new(doc, section, element, name), secret: false }
+    }
+
+    /// The same attribute with a value that must not be shown.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
     }
 }
 
@@ -50,8 +63,6 @@ pub struct ElementSpec {
     pub at: At,
     /// The attributes it may have.
     pub attributes: &'static [AttributeSpec],
-    /// Names of the attributes whose values must not be shown.
-    pub secrets: &'static [&'static str],
 }
 
 impl ElementSpec {
@@ -82,6 +93,8 @@ impl Schema {
 pub struct Attributes<'a> {
     text: Cow<'a, str>,
     spans: Vec<Span>,
+    /// The text holds, or once held, a secret value.
+    secret: bool,
 }
 
 #[derive(Clone)]
@@ -95,7 +108,7 @@ impl<'a> Attributes<'a> {
     /// No attributes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: Cow::Borrowed(""), spans: Vec::new() }
+        Self { text: Cow::Borrowed(""), spans: Vec::new(), secret: false }
     }
 
     /// Number of attributes.
@@ -162,6 +175,7 @@ impl<'a> Attributes<'a> {
 
     fn put(&mut self, name: &str, value: &str, secret: bool) {
         self.reserve(name.len().saturating_add(value.len()));
+        self.secret |= secret;
         let value = self.append(value);
         match self.spans.iter().position(|span| self.is_named(span, name)) {
             Some(at) => {
@@ -199,7 +213,7 @@ impl<'a> Attributes<'a> {
 
     fn wipe(&mut self) {
         if let Cow::Owned(text) = &mut self.text
-            && self.spans.iter().any(|s| s.secret)
+            && self.secret
         {
             text.zeroize();
         }
@@ -209,7 +223,11 @@ impl<'a> Attributes<'a> {
     #[must_use]
     pub fn into_owned(mut self) -> Attributes<'static> {
         let text = core::mem::take(&mut self.text);
-        Attributes { text: Cow::Owned(text.into_owned()), spans: core::mem::take(&mut self.spans) }
+        Attributes {
+            text: Cow::Owned(text.into_owned()),
+            spans: core::mem::take(&mut self.spans),
+            secret: self.secret,
+        }
     }
 
     /// Checks that names and values can stand in XML.
@@ -292,7 +310,7 @@ struct AttributeReader<'r, 't, 'a> {
     at: &'static At,
     spans: Vec<Span>,
     /// Values that differ from what stands in the text; they go behind it.
-    extra: String,
+    extra: Zeroizing<String>,
 }
 
 impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
@@ -303,7 +321,7 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
         at: &'static At,
     ) -> Self {
         let text = cursor.slice(range.clone());
-        Self { cursor, range, text, spec, at, spans: Vec::new(), extra: String::new() }
+        Self { cursor, range, text, spec, at, spans: Vec::new(), extra: Zeroizing::default() }
     }
 
     /// Where the attribute is defined; only for errors and the trace.
@@ -328,7 +346,7 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
             if self.spans.is_empty() {
                 self.spans.reserve(4);
             }
-            let secret = self.spec.is_some_and(|s| s.secrets.contains(&key));
+            let secret = self.spec.is_some_and(|s| s.attributes.iter().any(|a| a.secret && a.name == key));
             self.spans.push(Span { name, value, secret });
             return Ok(());
         };
@@ -348,6 +366,9 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
             cursor.secret();
         }
         if !raw.bytes().all(is_plain) {
+            if self.extra.is_empty() {
+                self.extra.reserve_exact(text.len());
+            }
             let from = text.len().saturating_add(self.extra.len());
             unescape_into(raw, &mut self.extra).map_err(|(offset, rule)| {
                 cursor.error(value_at.saturating_add(offset), at, Kind::Rule(rule))
@@ -358,16 +379,17 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
     }
 
     fn finish(self) -> Attributes<'a> {
-        let Self { cursor, range, mut extra, spans, .. } = self;
+        let Self { cursor, range, extra, spans, .. } = self;
         if spans.is_empty() {
             return Attributes::new();
         }
-        let mut text = cursor.cow(range);
+        let secret = spans.iter().any(|s| s.secret);
+        let mut attributes = Attributes { text: cursor.cow(range), spans, secret };
         if !extra.is_empty() {
-            text.to_mut().push_str(&extra);
-            extra.zeroize();
+            attributes.reserve(extra.len());
+            attributes.append(&extra);
         }
-        Attributes { text, spans }
+        attributes
     }
 }
 
@@ -383,9 +405,19 @@ impl Drop for Attributes<'_> {
     }
 }
 
+/// Constant time for secret values of the same length; lengths are not hidden.
 impl PartialEq for Attributes<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        let same = |a: &Span, b: &Span| {
+            let (x, y) = (self.slice(&a.value), other.slice(&b.value));
+            let values = if a.secret || b.secret {
+                crate::constant_time_eq(x.as_bytes(), y.as_bytes())
+            } else {
+                x == y
+            };
+            values && self.slice(&a.name) == other.slice(&b.name)
+        };
+        self.len() == other.len() && self.spans.iter().zip(&other.spans).all(|(a, b)| same(a, b))
     }
 }
 
@@ -459,7 +491,7 @@ impl<'a> Element<'a> {
     /// # Errors
     /// [`EncodeError::Invalid`] or [`EncodeError::TooLarge`].
     pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
-        self.check_below(at, crate::Limits::DEFAULT.depth)
+        self.check_below(at, MAX_DEPTH)
     }
 
     fn check_below(&self, at: &'static At, depth: usize) -> Result<(), EncodeError> {
@@ -526,10 +558,8 @@ impl<'a> Document<'a> {
     /// [`EncodeError::Invalid`] or [`EncodeError::TooLarge`].
     pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
         if let Some(declaration) = &self.declaration {
+            crate::check_len(declaration.len(), MAX_ATTRIBUTES, at)?;
             declaration.check(at)?;
-            if declaration.iter().any(|(_, value)| value.contains("?>")) {
-                return Err(EncodeError::Invalid { at, reason: "the declaration would end too early" });
-            }
         }
         self.root.check(at)
     }
@@ -697,8 +727,9 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
         let spec = self.schema.element(name);
         let at = spec.map_or(&self.schema.at, |s| &s.at);
         let limits = self.cursor.limits();
-        if self.open.len() >= limits.depth {
-            let kind = Kind::LimitExceeded { limit: "depth of elements", max: limits.depth };
+        let max = limits.depth.min(MAX_DEPTH);
+        if self.open.len() >= max {
+            let kind = Kind::LimitExceeded { limit: "depth of elements", max };
             return Err(self.cursor.error(position, at, kind));
         }
         self.elements = self.elements.saturating_add(1);
