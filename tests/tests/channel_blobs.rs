@@ -236,7 +236,7 @@ fn blobs_that_could_not_be_read_again_are_not_written() {
 
 fn text() -> impl Strategy<Value = Utf16Le<'static>> {
     let units = prop::collection::vec(
-        prop_oneof![Just(b';'.into()), Just(b'='.into()), b'0'..=b'z', Just(0xFFu8)].prop_map(u16::from),
+        prop_oneof![Just(b';'), Just(b'='), b'0'..=b'z', Just(0xFFu8)].prop_map(u16::from),
         0..10,
     );
     prop_oneof![units, prop::collection::vec(1_u16.., 0..4)]

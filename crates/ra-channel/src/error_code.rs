@@ -90,6 +90,12 @@ error_codes! {
     SHADOW_END_UNKNOWN = 302 "SAFERROR_SHADOWEND_UNKNOWN" "Viewing and control have ended.";
 }
 
+impl ErrorCode {
+    /// What Windows Vista and later answer to version numbers that do not fit ([MS-RA] notes <5> and <6>). It is an HRESULT
+    /// and none of the codes of 2.2.6, so a deviation.
+    pub const E_FAIL: Self = Self(0x8000_4005);
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.name(), self.text()) {
