@@ -38,7 +38,7 @@ pub fn crypt_derive_key_128(hash: &[u8; HASH]) -> Zeroizing<[u8; 16]> {
 #[must_use]
 pub fn iterated_sha1(base: &[u8]) -> Zeroizing<[u8; HASH]> {
     let (blocks, tail) = base.as_chunks::<BLOCK>();
-    let mut prefix = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
+    let mut prefix = Zeroizing::new([0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0]);
     sha1::block_api::compress(&mut prefix, blocks);
     if tail.len().saturating_add(HASH).saturating_add(9) <= BLOCK {
         rounds::<1>(&prefix, tail, base.len())
@@ -64,12 +64,12 @@ fn rounds<const N: usize>(prefix: &[u32; 5], tail: &[u8], base_len: usize) -> Ze
     for (to, from) in flat.iter_mut().skip(length_at).zip(bits.to_be_bytes()) {
         *to = from;
     }
-    let mut state = *prefix;
+    let mut state = Zeroizing::new(*prefix);
     for round in 0..ROUNDS {
         if round > 0 {
             write_hash(message.as_flattened_mut(), hash_at, &state);
         }
-        state = *prefix;
+        *state = *prefix;
         sha1::block_api::compress(&mut state, message.as_slice());
     }
     let mut hash = Zeroizing::new([0; HASH]);

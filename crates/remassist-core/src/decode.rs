@@ -163,12 +163,23 @@ impl Context {
         }
     }
 
-    /// Records a field.
+    /// Records a field; one without bytes leaves no entry.
     pub fn field(&self, offset: usize, len: usize, at: &'static At, format: Format) {
         if let Some(recorder) = &self.recorder {
             let mut recorder = recorder.borrow_mut();
-            let depth = recorder.depth;
-            recorder.entries.push(TraceEntry { depth, offset, len, at, format, note: None, secret: false });
+            recorder.noteworthy = len > 0 || format == Format::Group;
+            if recorder.noteworthy {
+                let depth = recorder.depth;
+                recorder.entries.push(TraceEntry {
+                    depth,
+                    offset,
+                    len,
+                    at,
+                    format,
+                    note: None,
+                    secret: false,
+                });
+            }
         }
     }
 
@@ -184,7 +195,10 @@ impl Context {
 
     fn amend(&self, change: impl FnOnce(&mut TraceEntry)) {
         if let Some(recorder) = &self.recorder {
-            recorder.borrow_mut().entries.last_mut().map(change).unwrap_or_default();
+            let mut recorder = recorder.borrow_mut();
+            if recorder.noteworthy {
+                recorder.entries.last_mut().map(change).unwrap_or_default();
+            }
         }
     }
 
@@ -209,38 +223,61 @@ impl Context {
         }
     }
 
-    /// Orders what was recorded since `group` by offset and fills the holes up to `end` with fillers: for text,
-    /// whose markup is not worth a call for every blank.
+    /// Fills the holes between what was recorded, in ascending order, since `group` with fillers from `start` to
+    /// `end`: for text, whose markup is not worth a call for every blank.
     pub fn fill(&self, group: &Group, start: usize, end: usize, at: &'static At) {
         let Some(recorder) = &self.recorder else { return };
         let mut recorder = recorder.borrow_mut();
         let base = recorder.depth;
         let inside = group.0.saturating_add(1).min(recorder.entries.len());
         let tail = recorder.entries.split_off(inside);
-        let mut position = start;
-        let mut depth = base;
+        let mut hole = Hole { entries: &mut recorder.entries, base, position: start, at };
+        // Where the structures around the next entry end, the innermost last.
+        let mut ends: Vec<usize> = Vec::new();
         for entry in tail {
-            if entry.offset > position {
-                let len = entry.offset.saturating_sub(position);
-                recorder.entries.push(filler(depth, position, len, at));
-                position = entry.offset;
+            while ends.len() > entry.depth.saturating_sub(base) {
+                let depth = ends.len();
+                hole.fill(ends.pop().unwrap_or_default(), depth);
             }
+            hole.fill(entry.offset, ends.len());
             if entry.format == Format::Group {
-                depth = entry.depth.saturating_add(1);
+                ends.push(entry.offset.saturating_add(entry.len));
             } else {
-                depth = entry.depth;
-                position = entry.offset.saturating_add(entry.len);
+                hole.position = entry.offset.saturating_add(entry.len);
             }
-            recorder.entries.push(entry);
+            hole.entries.push(entry);
         }
-        if end > position {
-            recorder.entries.push(filler(base, position, end.saturating_sub(position), at));
+        while let Some(end) = ends.pop() {
+            hole.fill(end, ends.len().saturating_add(1));
         }
+        hole.fill(end, 0);
+        recorder.noteworthy = false;
     }
 }
 
-fn filler(depth: usize, offset: usize, len: usize, at: &'static At) -> TraceEntry {
-    TraceEntry { depth, offset, len, at, format: Format::Filler, note: None, secret: false }
+/// What [`Context::fill`] fills: from `position` on.
+struct Hole<'r> {
+    entries: &'r mut Vec<TraceEntry>,
+    base: usize,
+    position: usize,
+    at: &'static At,
+}
+
+impl Hole<'_> {
+    fn fill(&mut self, end: usize, depth: usize) {
+        if let Some(len) = end.checked_sub(self.position).filter(|len| *len > 0) {
+            self.entries.push(TraceEntry {
+                depth: self.base.saturating_add(depth),
+                offset: self.position,
+                len,
+                at: self.at,
+                format: Format::Filler,
+                note: None,
+                secret: false,
+            });
+            self.position = end;
+        }
+    }
 }
 
 /// A structure being recorded; see [`Context::open`].
@@ -375,18 +412,14 @@ impl<'c, 'a> Cursor<'c, 'a> {
     pub fn take(&mut self, len: usize, at: &'static At, format: Format) -> Result<&'a [u8], DecodeError> {
         let offset = self.offset;
         let bytes = self.advance(len, at)?;
-        if len > 0 {
-            self.context.field(offset, len, at, format);
-        }
+        self.context.field(offset, len, at, format);
         Ok(bytes)
     }
 
     /// Reads all that is left and records it with the format given.
     pub fn take_rest(&mut self, at: &'static At, format: Format) -> &'a [u8] {
         let bytes = self.rest;
-        if !bytes.is_empty() {
-            self.context.field(self.offset, bytes.len(), at, format);
-        }
+        self.context.field(self.offset, bytes.len(), at, format);
         self.rest = &[];
         self.offset = self.offset.saturating_add(bytes.len());
         bytes

@@ -7,6 +7,7 @@ use core::fmt;
 use core::ops::Range;
 
 use bytes::BufMut;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::decode::Group;
 use crate::{
@@ -65,7 +66,7 @@ impl Encoding {
             Self::Utf8 => core::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|e| e.valid_up_to()),
             Self::Utf16Le => utf16::decode(bytes).map(Cow::Owned).map_err(|e| e.offset),
             Self::Utf16Be => {
-                let mut swapped = bytes.to_vec();
+                let mut swapped = Zeroizing::new(bytes.to_vec());
                 for unit in swapped.as_chunks_mut::<2>().0 {
                     unit.reverse();
                 }
@@ -247,7 +248,8 @@ fn parse_content<'a, T: TextFormat<'a>>(
 ) -> Result<(T, Range<usize>), DecodeError> {
     let mut cursor = TextCursor { context, source, position: 0 };
     let group = cursor.open(T::AT);
-    let content = T::parse_text(&mut cursor)?;
+    // What could not be read may hold a secret all the same.
+    let content = T::parse_text(&mut cursor).inspect_err(|_| source.secret.set(true))?;
     let end = cursor.position;
     context.fill(&group, source.wire(0), source.wire(end), T::AT);
     cursor.close(group);
@@ -340,6 +342,8 @@ struct Source<'a> {
     stride: Option<usize>,
     /// The last answer of [`wire`](Self::wire): offset in the text, offset from `base`. Questions mostly ascend.
     last: Cell<(usize, usize)>,
+    /// The text holds a secret: it is wiped when dropped, unless it is the input itself.
+    secret: Cell<bool>,
 }
 
 impl<'a> Source<'a> {
@@ -348,7 +352,7 @@ impl<'a> Source<'a> {
             Encoding::Utf8 => Some(1),
             Encoding::Utf16Le | Encoding::Utf16Be => text.is_ascii().then_some(2),
         };
-        Self { text, encoding, base, stride, last: Cell::new((0, 0)) }
+        Self { text, encoding, base, stride, last: Cell::new((0, 0)), secret: Cell::new(false) }
     }
 
     fn wire(&self, position: usize) -> usize {
@@ -370,6 +374,16 @@ impl<'a> Source<'a> {
         match &self.text {
             Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
             Cow::Owned(text) => Cow::Owned(text.get(range).unwrap_or_default().into()),
+        }
+    }
+}
+
+impl Drop for Source<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(text) = &mut self.text
+            && self.secret.get()
+        {
+            text.zeroize();
         }
     }
 }
@@ -428,7 +442,7 @@ impl<'t, 'a> TextCursor<'t, 'a> {
 
     /// Records a part of the text as a field.
     pub fn field(&self, range: Range<usize>, at: &'static At) {
-        if self.context.tracing() && !range.is_empty() {
+        if self.context.tracing() {
             let (start, end) = (self.source.wire(range.start), self.source.wire(range.end));
             self.context.field(start, end.saturating_sub(start), at, self.source.encoding.format());
         }
@@ -439,8 +453,9 @@ impl<'t, 'a> TextCursor<'t, 'a> {
         self.context.note(note);
     }
 
-    /// Marks the field recorded last as secret.
+    /// Marks the field recorded last as secret; the decoded text is then wiped after reading.
     pub fn secret(&self) {
+        self.source.secret.set(true);
         self.context.secret();
     }
 

@@ -56,4 +56,6 @@ pub struct TraceEntry {
 pub(crate) struct Recorder {
     pub(crate) entries: Vec<TraceEntry>,
     pub(crate) depth: usize,
+    /// The last entry is the field recorded last, so a note belongs to it.
+    pub(crate) noteworthy: bool,
 }

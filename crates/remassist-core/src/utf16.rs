@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// UTF-16LE text as it came: a terminator, an unpaired surrogate, even an odd byte are kept.
 ///
@@ -65,8 +65,11 @@ impl<'a> Utf16Le<'a> {
     /// The text up to the first NUL, with U+FFFD where it is not well-formed.
     #[must_use]
     pub fn to_text_lossy(&self) -> String {
-        char::decode_utf16(self.before_nul().units())
+        let text = self.before_nul();
+        let odd = (!text.0.len().is_multiple_of(2)).then_some(char::REPLACEMENT_CHARACTER);
+        char::decode_utf16(text.units())
             .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .chain(odd)
             .collect()
     }
 
@@ -212,13 +215,14 @@ pub fn encode_into(text: &str, bytes: &mut Vec<u8>) {
 
 /// UTF-16LE bytes as text, without looking for a BOM or a terminator.
 ///
+/// The text may be a secret: no copy of it is left behind in memory, also when this fails.
+///
 /// # Errors
 /// [`Utf16Error`] at an unpaired surrogate or an odd last byte.
 pub fn decode(bytes: &[u8]) -> Result<String, Utf16Error> {
     const BLOCK: usize = 16;
-    let mut text = Vec::with_capacity(bytes.len().div_euclid(2));
-    let (blocks, _) = bytes.as_chunks::<{ BLOCK * 2 }>();
-    for block in blocks {
+    let mut ascii = Vec::with_capacity(bytes.len().div_euclid(2));
+    for block in bytes.as_chunks::<{ BLOCK * 2 }>().0 {
         let mut low = [0; BLOCK];
         let mut seen = 0;
         for (unit, low) in block.as_chunks::<2>().0.iter().zip(&mut low) {
@@ -227,28 +231,35 @@ pub fn decode(bytes: &[u8]) -> Result<String, Utf16Error> {
             *low = unit.to_le_bytes()[0];
         }
         if seen > 0x7F {
-            return decode_slow(bytes);
+            break;
         }
-        text.extend_from_slice(&low);
+        ascii.extend_from_slice(&low);
     }
-    let done = text.len().saturating_mul(2);
+    let done = ascii.len().saturating_mul(2);
     for unit in bytes.get(done..).unwrap_or_default().chunks(2) {
         match *unit {
-            [low, 0] if low < 0x80 => text.push(low),
-            _ => return decode_slow(bytes),
+            [low, 0] if low < 0x80 => ascii.push(low),
+            _ => break,
         }
     }
-    String::from_utf8(text).map_err(|_| Utf16Error { offset: 0 })
+    let done = ascii.len().saturating_mul(2);
+    let text = String::from_utf8(ascii).unwrap_or_default();
+    match bytes.get(done..) {
+        None | Some([]) => Ok(text),
+        Some(rest) => decode_rest(Zeroizing::new(text), rest, done),
+    }
 }
 
-/// Any UTF-16LE text, one character at a time.
-fn decode_slow(bytes: &[u8]) -> Result<String, Utf16Error> {
-    let mut text = String::with_capacity(bytes.len());
-    let mut offset = 0_usize;
-    for c in char::decode_utf16(units(bytes)) {
+/// Goes on where ASCII ends, one character at a time.
+fn decode_rest(ascii: Zeroizing<String>, rest: &[u8], mut offset: usize) -> Result<String, Utf16Error> {
+    // A code unit takes at most three bytes: the text never has to move.
+    let room = rest.len().div_euclid(2).saturating_mul(3);
+    let mut text = Zeroizing::new(String::with_capacity(ascii.len().saturating_add(room)));
+    text.push_str(&ascii);
+    for c in char::decode_utf16(units(rest)) {
         let c = c.map_err(|_| Utf16Error { offset })?;
         offset = offset.saturating_add(c.len_utf16().saturating_mul(2));
         text.push(c);
     }
-    if bytes.len() == offset { Ok(text) } else { Err(Utf16Error { offset }) }
+    if rest.len().is_multiple_of(2) { Ok(core::mem::take(&mut text)) } else { Err(Utf16Error { offset }) }
 }

@@ -11,13 +11,17 @@ use core::ops::Range;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::text::TextCursor;
 use crate::{At, DecodeError, DecodeErrorKind as Kind, EncodeError};
 
 /// Attributes of one element at most: comparing their names costs the square of their number.
 const MAX_ATTRIBUTES: usize = 256;
+
+/// Elements inside each other at most, whatever [`Limits::depth`](crate::Limits::depth) says: they are written, wiped
+/// and turned into JSON by recursion.
+const MAX_DEPTH: usize = 32;
 
 /// An attribute that a specification defines.
 #[derive(Debug)]
@@ -83,6 +87,8 @@ impl Schema {
 pub struct Attributes<'a> {
     text: Cow<'a, str>,
     spans: Vec<Span>,
+    /// The text holds, or once held, a secret value.
+    secret: bool,
 }
 
 #[derive(Clone)]
@@ -96,7 +102,7 @@ impl<'a> Attributes<'a> {
     /// No attributes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: Cow::Borrowed(""), spans: Vec::new() }
+        Self { text: Cow::Borrowed(""), spans: Vec::new(), secret: false }
     }
 
     /// Number of attributes.
@@ -158,6 +164,7 @@ impl<'a> Attributes<'a> {
 
     fn put(&mut self, name: &str, value: &str, secret: bool) {
         self.reserve(name.len().saturating_add(value.len()));
+        self.secret |= secret;
         let value = self.append(value);
         match self.spans.iter().position(|span| self.slice(&span.name) == name) {
             Some(at) => {
@@ -195,7 +202,7 @@ impl<'a> Attributes<'a> {
 
     fn wipe(&mut self) {
         if let Cow::Owned(text) = &mut self.text
-            && self.spans.iter().any(|s| s.secret)
+            && self.secret
         {
             text.zeroize();
         }
@@ -205,7 +212,11 @@ impl<'a> Attributes<'a> {
     #[must_use]
     pub fn into_owned(mut self) -> Attributes<'static> {
         let text = core::mem::take(&mut self.text);
-        Attributes { text: Cow::Owned(text.into_owned()), spans: core::mem::take(&mut self.spans) }
+        Attributes {
+            text: Cow::Owned(text.into_owned()),
+            spans: core::mem::take(&mut self.spans),
+            secret: self.secret,
+        }
     }
 
     /// Checks that names and values can stand in XML.
@@ -251,20 +262,22 @@ impl<'a> Attributes<'a> {
     ) -> Result<Self, DecodeError> {
         let at = spec.map_or(&schema.at, |s| &s.at);
         let start = range.start;
-        let text = cursor.cow(range.clone());
-        let mut this = Self { text: Cow::Borrowed(""), spans: Vec::with_capacity(4) };
-        let mut extra = String::new();
+        // Counts as secret until it is known what is in it.
+        let mut this = Self { text: cursor.cow(range), spans: Vec::new(), secret: true };
+        let text = &*this.text;
+        let mut spans: Vec<Span> = Vec::with_capacity(4);
+        let mut extra = Zeroizing::new(String::new());
         let limit = cursor.limits().items.min(MAX_ATTRIBUTES);
-        for attribute in quick_xml::events::attributes::Attributes::new(&text, 0).with_checks(false) {
+        for attribute in quick_xml::events::attributes::Attributes::new(text, 0).with_checks(false) {
             let Ok(attribute) = attribute else {
                 return Err(cursor.error(start, at, Kind::Rule("malformed attribute")));
             };
-            let name = range_in(&text, attribute.key.0);
+            let name = range_in(text, attribute.key.0);
             let raw = match &attribute.value {
                 Cow::Borrowed(value) => value,
                 Cow::Owned(_) => return Err(cursor.error(start, at, Kind::Rule("malformed attribute"))),
             };
-            let value = range_in(&text, raw);
+            let value = range_in(text, raw);
             let position = start.saturating_add(name.start);
             let key = attribute.key.0;
             let known = spec.and_then(|s| s.attributes.iter().find(|a| a.name == key));
@@ -275,10 +288,10 @@ impl<'a> Attributes<'a> {
             if name.start == 0 || !text.get(..name.start).unwrap_or_default().ends_with(is_blank) {
                 cursor.must(false, position, at, Kind::Rule("no blank before an attribute"))?;
             }
-            if this.spans.iter().any(|s| text.get(s.name.clone()) == Some(key)) {
+            if spans.iter().any(|s| text.get(s.name.clone()) == Some(key)) {
                 return Err(cursor.error(position, at, Kind::Rule("an attribute stands twice")));
             }
-            if this.spans.len() >= limit {
+            if spans.len() >= limit {
                 return Err(cursor.error(
                     position,
                     at,
@@ -298,18 +311,22 @@ impl<'a> Attributes<'a> {
             let value = if raw.bytes().all(is_plain) {
                 value
             } else {
+                if extra.is_empty() {
+                    extra.reserve_exact(text.len());
+                }
                 let from = text.len().saturating_add(extra.len());
                 unescape_into(raw, &mut extra).map_err(|(offset, rule)| {
                     cursor.error(value_at.saturating_add(offset), at, Kind::Rule(rule))
                 })?;
                 from..text.len().saturating_add(extra.len())
             };
-            this.spans.push(Span { name, value, secret });
+            spans.push(Span { name, value, secret });
         }
-        this.text = text;
+        this.secret = spans.iter().any(|s| s.secret);
+        this.spans = spans;
         if !extra.is_empty() {
-            this.text.to_mut().push_str(&extra);
-            extra.zeroize();
+            this.reserve(extra.len());
+            this.append(&extra);
         }
         Ok(this)
     }
@@ -327,9 +344,19 @@ impl Drop for Attributes<'_> {
     }
 }
 
+/// Constant time for secret values of the same length; lengths are not hidden.
 impl PartialEq for Attributes<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        let same = |a: &Span, b: &Span| {
+            let (x, y) = (self.slice(&a.value), other.slice(&b.value));
+            let values = if a.secret || b.secret {
+                crate::constant_time_eq(x.as_bytes(), y.as_bytes())
+            } else {
+                x == y
+            };
+            values && self.slice(&a.name) == other.slice(&b.name)
+        };
+        self.len() == other.len() && self.spans.iter().zip(&other.spans).all(|(a, b)| same(a, b))
     }
 }
 
@@ -403,7 +430,7 @@ impl<'a> Element<'a> {
     /// # Errors
     /// [`EncodeError::Invalid`] or [`EncodeError::TooLarge`].
     pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
-        self.check_below(at, crate::Limits::DEFAULT.depth)
+        self.check_below(at, MAX_DEPTH)
     }
 
     fn check_below(&self, at: &'static At, depth: usize) -> Result<(), EncodeError> {
@@ -470,10 +497,8 @@ impl<'a> Document<'a> {
     /// [`EncodeError::Invalid`] or [`EncodeError::TooLarge`].
     pub fn check(&self, at: &'static At) -> Result<(), EncodeError> {
         if let Some(declaration) = &self.declaration {
+            crate::check_len(declaration.len(), MAX_ATTRIBUTES, at)?;
             declaration.check(at)?;
-            if declaration.iter().any(|(_, value)| value.contains("?>")) {
-                return Err(EncodeError::Invalid { at, reason: "the declaration would end too early" });
-            }
         }
         self.root.check(at)
     }
@@ -601,8 +626,9 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
         if !is_name(name) {
             return Err(self.cursor.error(position, at, Kind::Rule("an element's name is not an XML name")));
         }
-        if self.open.len() >= limits.depth {
-            let kind = Kind::LimitExceeded { limit: "depth of elements", max: limits.depth };
+        let max = limits.depth.min(MAX_DEPTH);
+        if self.open.len() >= max {
+            let kind = Kind::LimitExceeded { limit: "depth of elements", max };
             return Err(self.cursor.error(position, at, kind));
         }
         self.elements = self.elements.saturating_add(1);
