@@ -190,7 +190,8 @@ fn every_must_of_2() {
         L.N at byte 0: no name or address ([MS-RAI] 2.2.2)
         fe80::1%3 -> fe80::1::2
         L.N at byte 0: no name or address ([MS-RAI] 2.2.2)
-    "#]].assert_eq(&found);
+    "#]]
+    .assert_eq(&found);
 }
 
 #[test]
