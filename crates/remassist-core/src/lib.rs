@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod error;
 mod options;
+mod protocol;
 mod secret;
 #[cfg(feature = "xml")]
 pub mod text;
@@ -24,6 +25,7 @@ pub use decode::{Context, Cursor, Decode, Decoded, Group, decode_using, owned, u
 pub use encode::{Encode, MAX_U16, MAX_U32, check_len, len_u16, len_u32};
 pub use error::{At, DecodeError, DecodeErrorKind, Deviation, EncodeError};
 pub use options::{DecodeOptions, Limits, Policy};
+pub use protocol::{Role, Version};
 pub use secret::{Secret, constant_time_eq};
 pub use time::Time;
 pub use trace::{Format, TraceEntry};

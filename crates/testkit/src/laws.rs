@@ -60,6 +60,9 @@ fn common<'a, T: Codec<'a>>(input: &'a [u8]) -> Option<(T, &'a [u8])> {
                 assert!(deviation.offset <= input.len(), "{deviation}");
             }
             trace_covers(&t.trace, len);
+            let untraced = T::decode_with(input, &DecodeOptions::TOLERANT).expect("tracing changes nothing");
+            assert_eq!(untraced.value, t.value, "tracing changes nothing");
+            assert_eq!(untraced.deviations, t.deviations, "tracing changes nothing");
             let (needed, value) = (t.value.encoded_len(), t.value);
             assert_eq!(
                 needed,
