@@ -1,4 +1,4 @@
-use remassist_core::{DecodeOptions, Limits, Utf16Le, text::TextFormat as _, utf16};
+use remassist_core::{Decode as _, DecodeOptions, Limits, Utf16Le, text::TextFormat as _, utf16};
 
 use super::Oracle;
 use crate::sample::{Sample, SampleFile};
@@ -9,9 +9,13 @@ pub(super) const ALL: &[Oracle] = &[("core_text", text)];
 /// An XML document in any encoding, and the same bytes as UTF-16 text.
 fn text(input: &[u8]) {
     if xml_law!(SampleFile<'_>, input) {
-        let decoded = <SampleFile<'_> as remassist_core::Decode<'_>>::decode_prefix(input).unwrap().0;
+        let decoded = SampleFile::decode_prefix(input).unwrap().0;
         laws::json(&decoded.map_owned(|s| Sample(s.0.into_owned())));
     }
+    // Reading with a trace takes another way through the XML.
+    let traced = SampleFile::decode_with(input, &DecodeOptions::TOLERANT.with_trace(true));
+    let plain = SampleFile::decode_with(input, &DecodeOptions::TOLERANT);
+    assert_eq!(plain.map(|d| (d.value, d.deviations)).ok(), traced.map(|d| (d.value, d.deviations)).ok());
     if let Ok(text) = str::from_utf8(input) {
         let limits = Limits::DEFAULT.with_depth(3).with_items(4).with_string(16);
         if let Ok(small) = Sample::parse_with(text, &DecodeOptions::TOLERANT.with_limits(limits)) {
