@@ -148,7 +148,8 @@ fn errors_tell_what_where_and_by_which_section() {
             SAMPLE at byte 0: text where only XML elements may stand ([TEST] 1)
         <CALL>﻿   <ITEM/></CALL>
             SAMPLE at byte 6: text where only XML elements may stand ([TEST] 1)
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
@@ -207,26 +208,59 @@ fn rules_broken_harmlessly_are_deviations() {
         ITEM at byte 20: an end tag without its start tag ([TEST] 1.2)
         ITEM at byte 26: an end tag without its start tag ([TEST] 1.2)
         ITEM at byte 33: an end tag without its start tag ([TEST] 1.2)
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
 fn limits() {
     let check = |text: &str, limits, expected: Expect| expected.assert_eq(&with_limits(text, limits));
     let limits = Limits::DEFAULT;
-    check("<A><A/></A>", limits.with_depth(1), expect!["SAMPLE at byte 3: more than the configured limit of 1 (depth of elements) ([TEST] 1)"]);
-    check("<A><A/><A/></A>", limits.with_items(2), expect!["SAMPLE at byte 7: more than the configured limit of 2 (elements) ([TEST] 1)"]);
-    check("<A a=\"\" b=\"\"/>", limits.with_items(1), expect!["SAMPLE at byte 8: more than the configured limit of 1 (attributes) ([TEST] 1)"]);
-    check("<A a=\"12345\"/>", limits.with_string(4), expect!["SAMPLE at byte 6: more than the configured limit of 4 (string bytes) ([TEST] 1)"]);
-    check("<A/>", limits.with_message(3), expect!["SAMPLE at byte 3: more than the configured limit of 3 (message bytes) ([TEST] 1)"]);
+    check(
+        "<A><A/></A>",
+        limits.with_depth(1),
+        expect!["SAMPLE at byte 3: more than the configured limit of 1 (depth of elements) ([TEST] 1)"],
+    );
+    check(
+        "<A><A/><A/></A>",
+        limits.with_items(2),
+        expect!["SAMPLE at byte 7: more than the configured limit of 2 (elements) ([TEST] 1)"],
+    );
+    check(
+        "<A a=\"\" b=\"\"/>",
+        limits.with_items(1),
+        expect!["SAMPLE at byte 8: more than the configured limit of 1 (attributes) ([TEST] 1)"],
+    );
+    check(
+        "<A a=\"12345\"/>",
+        limits.with_string(4),
+        expect!["SAMPLE at byte 6: more than the configured limit of 4 (string bytes) ([TEST] 1)"],
+    );
+    check(
+        "<A/>",
+        limits.with_message(3),
+        expect!["SAMPLE at byte 3: more than the configured limit of 3 (message bytes) ([TEST] 1)"],
+    );
     let deep = |n: usize| "<A>".repeat(n) + &"</A>".repeat(n);
-    check(&deep(17), limits, expect!["SAMPLE at byte 48: more than the configured limit of 16 (depth of elements) ([TEST] 1)"]);
-    check(&deep(33), limits.with_depth(1000), expect!["SAMPLE at byte 96: more than the configured limit of 32 (depth of elements) ([TEST] 1)"]);
+    check(
+        &deep(17),
+        limits,
+        expect!["SAMPLE at byte 48: more than the configured limit of 16 (depth of elements) ([TEST] 1)"],
+    );
+    check(
+        &deep(33),
+        limits.with_depth(1000),
+        expect!["SAMPLE at byte 96: more than the configured limit of 32 (depth of elements) ([TEST] 1)"],
+    );
     let deepest = deep(32);
     let kept = Sample::parse_with(&deepest, &DecodeOptions::TOLERANT.with_limits(limits.with_depth(32)));
     laws::json(&SampleFile::utf8(Sample(kept.unwrap().value.0.into_owned())));
     let many: String = (0..257).map(|n| format!(" a{n}=\"\"")).collect();
-    check(&format!("<A{many}/>"), limits, expect!["SAMPLE at byte 1941: more than the configured limit of 256 (attributes) ([TEST] 1)"]);
+    check(
+        &format!("<A{many}/>"),
+        limits,
+        expect!["SAMPLE at byte 1941: more than the configured limit of 256 (attributes) ([TEST] 1)"],
+    );
 }
 
 #[test]
@@ -277,9 +311,12 @@ fn json() {
     expect![[r#"{"declaration":{"version":"1.0"},"root":{"name":"CALL","attributes":{"NAME":"<","PASS":{"secret":"p"}},"children":[{"name":"ITEM"}]}}"#]].assert_eq(&json);
     assert_eq!(serde_json::from_str::<Sample<'_>>(&json).unwrap(), document);
     let refused = |json: &str| serde_json::from_str::<Element<'_>>(json).unwrap_err().to_string();
-    expect!["an attribute stands twice at line 1 column 37"].assert_eq(&refused(r#"{"name":"A","attributes":{"a":"1","a":"2"}}"#));
-    expect![[r#"attribute "a" is no string, or was redacted at line 1 column 46"#]].assert_eq(&refused(r#"{"name":"A","attributes":{"a":{"secret":null}}}"#));
-    expect![[r#"attribute "a" is no string, or was redacted at line 1 column 32"#]].assert_eq(&refused(r#"{"name":"A","attributes":{"a":1}}"#));
+    expect!["an attribute stands twice at line 1 column 37"]
+        .assert_eq(&refused(r#"{"name":"A","attributes":{"a":"1","a":"2"}}"#));
+    expect![[r#"attribute "a" is no string, or was redacted at line 1 column 46"#]]
+        .assert_eq(&refused(r#"{"name":"A","attributes":{"a":{"secret":null}}}"#));
+    expect![[r#"attribute "a" is no string, or was redacted at line 1 column 32"#]]
+        .assert_eq(&refused(r#"{"name":"A","attributes":{"a":1}}"#));
 }
 
 #[test]
@@ -307,7 +344,8 @@ fn what_could_not_be_read_again_is_not_written() {
         SAMPLE: an attribute's name is not an XML name ([TEST] 1)
         SAMPLE: a character cannot stand in XML ([TEST] 1)
         SAMPLE: an element's name is not an XML name ([TEST] 1)
-        SAMPLE: elements are nested too deep ([TEST] 1)"#]].assert_eq(&shown);
+        SAMPLE: elements are nested too deep ([TEST] 1)"#]]
+    .assert_eq(&shown);
     let mut file = SampleFile::utf8(Sample(Document { declaration: None, root: Element::new("A") }));
     file.tail = "x".into();
     assert!(file.to_vec().is_err());
