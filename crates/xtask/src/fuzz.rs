@@ -114,7 +114,7 @@ fn run_one(programs: &Path, target: &str, seconds: u64) -> Result<Report> {
         .args([
             format!("-max_total_time={seconds}"),
             format!("-artifact_prefix={}/", artifacts.display()),
-            "-max_len=65536".into(),
+            "-max_len=16384".into(),
             "-rss_limit_mb=2048".into(),
             "-timeout=10".into(),
             "-print_final_stats=1".into(),
