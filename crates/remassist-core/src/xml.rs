@@ -655,6 +655,9 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
         };
         reader.range.end = end(rest);
         let attributes = reader.finish();
+        if attributes.secret {
+            self.cursor.secret();
+        }
         self.enter(position, name)?;
         let group = self.cursor.open_at(position, at);
         self.begin(empty, name_at, spec, attributes, group, end(rest)).map(Some)
@@ -664,6 +667,10 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
     fn other(&mut self) -> Result<Option<Element<'a>>, DecodeError> {
         let position = self.cursor.position();
         let text = self.cursor.rest();
+        if text.starts_with('\u{FEFF}') {
+            // quick-xml would take it for a byte order mark and leave it out of its positions.
+            return Err(self.fail(position, "text where only XML elements may stand"));
+        }
         let mut reader = Reader::from_str(text);
         let config = reader.config_mut();
         // End tags are matched here: one kind of stray end tag is known from real files.
