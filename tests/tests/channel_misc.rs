@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use proptest::prelude::*;
-use ra_channel::{ChatMessage, FileVerb, ProtocolVersion, UpdateHeader, UpdateWrapper};
+use ra_channel::{ChatMessage, FileVerb, UpdateHeader, UpdateWrapper, Version};
 use remassist_core::{Decode, DecodeOptions, Encode, Limits};
 use testkit::laws;
 
@@ -12,7 +12,7 @@ fn utf16(text: &str) -> Vec<u8> {
 
 #[test]
 fn chat_limits_hold_for_sending_only() {
-    use ProtocolVersion::{V1, V2, V3};
+    use Version::{V1, V2, V3};
     let (fits, long) = ("x".repeat(511), "x".repeat(512));
     for version in [V2, V3] {
         assert_eq!(ChatMessage::new(version, &fits).unwrap().encoded_len(), 1024);
@@ -30,14 +30,14 @@ fn chat_limits_hold_for_sending_only() {
 
 #[test]
 fn chat_text() {
-    let message = ChatMessage::new(ProtocolVersion::V2, "hellö 😀").unwrap();
+    let message = ChatMessage::new(Version::V2, "hellö 😀").unwrap();
     assert_eq!(message.to_text(), "hellö 😀");
     assert_eq!(message.to_vec().unwrap(), utf16("hellö 😀\0"));
     laws::value(&message);
     laws::json(&message);
     expect!["chat message.text: a NUL is the last character ([MS-RA] 3.11.5)"]
-        .assert_eq(&ChatMessage::new(ProtocolVersion::V1, "a\0b").unwrap_err().to_string());
-    assert!(ChatMessage { text: remassist_core::Utf16Le::new("a") }.check_for(ProtocolVersion::V1).is_err());
+        .assert_eq(&ChatMessage::new(Version::V1, "a\0b").unwrap_err().to_string());
+    assert!(ChatMessage { text: remassist_core::Utf16Le::new("a") }.check_for(Version::V1).is_err());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn file_verbs() {
         }
     }
     assert_eq!(FileVerb::recognize(&[]), None);
-    assert_eq!(ProtocolVersion::ALL.map(ProtocolVersion::file_block), [409_600, 1024, 1024]);
+    assert_eq!(Version::ALL.map(ra_channel::file_block), [409_600, 1024, 1024]);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Names: channels ([MS-RA] 2.1, 2.2.1.2), message types (2.2.1.3), error codes (2.2.6).
 
 use expect_test::expect;
-use ra_channel::{ChannelName, ErrorCode, MsgType, ProtocolVersion, Role};
+use ra_channel::{ChannelName, ErrorCode, MsgType, Role, Version};
 
 #[test]
 fn channel_names() {
-    use ProtocolVersion::{V1, V2, V3};
+    use Version::{V1, V2, V3};
     let name = |text| ChannelName::parse(text).unwrap_or_else(|| panic!("{text}"));
     let novice = "172.31.251.165".parse().unwrap();
     for text in
@@ -43,12 +43,12 @@ fn channel_names() {
         assert!(channel.is_transfer() && !channel.is_control());
         assert!(channel.is_transfer_of(version, initiator));
         assert_eq!(channel.is_transfer_of(version, initiator.peer()), version != V1);
-        for other in ProtocolVersion::ALL {
+        for other in Version::ALL {
             assert_eq!(channel.is_used_in(other), (other == V1) == (version == V1));
         }
     }
     for text in ["RC_CTL", "remdesk", "70", "71"] {
-        assert!(ProtocolVersion::ALL.iter().all(|v| name(text).is_used_in(*v)));
+        assert!(Version::ALL.iter().all(|v| name(text).is_used_in(*v)));
         assert!(!name(text).is_transfer_of(V2, Role::Novice));
     }
     assert!(name("RC_CTL").is_control() && name("remdesk").is_control() && !name("70").is_control());
@@ -60,9 +60,8 @@ fn channel_names() {
 
 #[test]
 fn message_types_have_their_names_and_versions() {
-    use ProtocolVersion::{V1, V2, V3};
-    let versions =
-        |t: MsgType| ProtocolVersion::ALL.into_iter().filter(|v| t.is_used_in(*v)).collect::<Vec<_>>();
+    use Version::{V1, V2, V3};
+    let versions = |t: MsgType| Version::ALL.into_iter().filter(|v| t.is_used_in(*v)).collect::<Vec<_>>();
     for (number, name, used) in [
         (1, "REMOTEDESKTOP_CTL_REMOTE_CONTROL_DESKTOP", vec![V1]),
         (2, "REMOTEDESKTOP_CTL_RESULT", vec![V1, V2, V3]),

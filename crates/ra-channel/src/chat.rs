@@ -7,7 +7,7 @@ use remassist_core::{
     At, Cursor, Decode, DecodeError, DecodeErrorKind as Kind, Encode, EncodeError, Utf16Le, check_len,
 };
 
-use crate::ProtocolVersion;
+use crate::Version;
 use crate::text::{check_text, text};
 
 at! { "[MS-RA]":
@@ -21,12 +21,12 @@ at! { "[MS-RA]":
 /// a deviation, characters after it are an error.
 ///
 /// ```
-/// use ra_channel::{ChatMessage, ProtocolVersion};
+/// use ra_channel::{ChatMessage, Version};
 /// use remassist_core::Encode as _;
 ///
-/// let message = ChatMessage::new(ProtocolVersion::V3, "hi")?;
+/// let message = ChatMessage::new(Version::V3, "hi")?;
 /// assert_eq!(message.to_vec()?, b"h\0i\0\0\0");
-/// assert!(ChatMessage::new(ProtocolVersion::V3, &"x".repeat(512)).is_err());
+/// assert!(ChatMessage::new(Version::V3, &"x".repeat(512)).is_err());
 /// # Ok::<(), remassist_core::EncodeError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl ChatMessage<'_> {
     ///
     /// # Errors
     /// As [`check_for`](Self::check_for).
-    pub fn new(version: ProtocolVersion, text: &str) -> Result<ChatMessage<'static>, EncodeError> {
+    pub fn new(version: Version, text: &str) -> Result<ChatMessage<'static>, EncodeError> {
         let message = ChatMessage { text: Utf16Le::with_nul(text) };
         message.check_for(version)?;
         Ok(message)
@@ -50,14 +50,14 @@ impl ChatMessage<'_> {
     /// Checks that a session of that version may send the message.
     ///
     /// # Errors
-    /// [`EncodeError::TooLarge`] above [`ProtocolVersion::chat_limit`], [`EncodeError::Invalid`] when the NUL is not the last
+    /// [`EncodeError::TooLarge`] above [`Version::chat_limit`], [`EncodeError::Invalid`] when the NUL is not the last
     /// character.
-    pub fn check_for(&self, version: ProtocolVersion) -> Result<(), EncodeError> {
+    pub fn check_for(&self, version: Version) -> Result<(), EncodeError> {
         self.check()?;
         if !self.text.is_terminated() {
             return Err(EncodeError::Invalid { at: &TEXT, reason: "a NUL is the last character" });
         }
-        check_len(self.text.as_bytes().len(), version.chat_limit().unwrap_or(usize::MAX), &TEXT)
+        check_len(self.text.as_bytes().len(), chat_limit(version).unwrap_or(usize::MAX), &TEXT)
     }
 
     /// The text to show: without NUL, with U+FFFD where it is not well-formed.
@@ -96,5 +96,14 @@ impl Encode for ChatMessage<'_> {
 
     fn write(&self, dst: &mut dyn BufMut) {
         dst.put_slice(self.text.as_bytes());
+    }
+}
+
+/// Most bytes of a chat message that is sent, with its NUL ([MS-RA] 3.11.5); `None` when there is no bound.
+#[must_use]
+pub const fn chat_limit(version: Version) -> Option<usize> {
+    match version {
+        Version::V1 => None,
+        Version::V2 | Version::V3 => Some(1024),
     }
 }

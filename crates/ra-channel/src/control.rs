@@ -8,7 +8,7 @@ use remassist_core::{
 
 use crate::bstr::{BstrForm, Fields, NameBstr, SecretBstr};
 use crate::text::{check_text, owned_secret, secret_text};
-use crate::{Authenticate, ErrorCode, ExpertBlob, ProtocolVersion};
+use crate::{Authenticate, ErrorCode, ExpertBlob, Version};
 
 at! { "[MS-RA]":
     MSG_TYPE = "2.2.1.3" "REMOTEDESKTOP_CTL_BUFHEADER" "msgType";
@@ -70,16 +70,14 @@ impl MsgType {
     /// Whether a session of that version uses the message ([MS-RA] 2.2.1.3 to 2.2.1.15); others are dropped without an
     /// answer ([MS-RA] 3). Messages of no stated version, and unknown ones, belong to all.
     #[must_use]
-    pub fn is_used_in(self, version: ProtocolVersion) -> bool {
+    pub fn is_used_in(self, version: Version) -> bool {
         match self {
-            Self::REMOTE_CONTROL_DESKTOP | Self::AUTHENTICATE | Self::IS_CONNECTED => {
-                version == ProtocolVersion::V1
-            }
-            Self::VERSION_INFO => version != ProtocolVersion::V3,
+            Self::REMOTE_CONTROL_DESKTOP | Self::AUTHENTICATE | Self::IS_CONNECTED => version == Version::V1,
+            Self::VERSION_INFO => version != Version::V3,
             Self::VERIFY_PASSWORD | Self::EXPERT_ON_VISTA | Self::NOVICE_NAME | Self::EXPERT_NAME => {
-                version == ProtocolVersion::V2
+                version == Version::V2
             }
-            Self::TOKEN => version == ProtocolVersion::V3,
+            Self::TOKEN => version == Version::V3,
             _ => true,
         }
     }

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use remassist_core::Utf16Le;
 use remassist_core::utf16;
+use remassist_core::{Utf16Le, Version};
 
 /// A word in place of a block on a file transfer channel ([MS-RA] 2.2.3): UTF-16LE text.
 ///
@@ -70,5 +70,14 @@ impl FileVerb {
 impl fmt::Display for FileVerb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Bytes in each block of a file but the last ([MS-RA] 3.9.5).
+#[must_use]
+pub const fn file_block(version: Version) -> usize {
+    match version {
+        Version::V1 => 409_600,
+        Version::V2 | Version::V3 => 1024,
     }
 }

@@ -26,12 +26,13 @@ mod token;
 pub use authenticate::Authenticate;
 pub use blob::{ExpertBlob, HelpBlob, Property};
 pub use bstr::{Bstr, BstrForm, NameBstr, SecretBstr};
-pub use chat::ChatMessage;
+pub use chat::{ChatMessage, chat_limit};
 pub use control::{Control, MsgType};
 pub use error_code::ErrorCode;
 pub use fast_path::{UpdateHeader, UpdateWrapper};
-pub use file::FileVerb;
-pub use name::{ChannelName, MAX_NAME, ProtocolVersion, Role};
+pub use file::{FileVerb, file_block};
+pub use name::{ChannelName, MAX_NAME};
 pub use packet::{ControlPayload, Data, Packet};
+pub use remassist_core::{Role, Version};
 #[cfg(feature = "crypto")]
 pub use token::session_token;

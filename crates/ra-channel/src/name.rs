@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use remassist_core::{EncodeError, Utf16Le};
+use remassist_core::{EncodeError, Role, Utf16Le, Version};
 
 at! { "[MS-RA]":
     NAME = "2.2.1.2" "REMOTEDESKTOP_CTL_PACKETHEADER" "ChannelName";
@@ -12,71 +12,14 @@ at! { "[MS-RA]":
 /// Longest channel name in a packet header, in bytes, with its NUL ([MS-RA] 2.2.1.2).
 pub const MAX_NAME: usize = 64;
 
-/// Who somebody is in a session ([MS-RA] 1.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Role {
-    /// Gets help and shows the screen: the RDP server.
-    Novice,
-    /// Gives help: the RDP client.
-    Expert,
-}
-
-impl Role {
-    /// The other one.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::Novice => Self::Expert,
-            Self::Expert => Self::Novice,
-        }
-    }
-}
-
-/// Version of the Remote Assistance protocol ([MS-RA] 1.7). It is never on the wire: both sides conclude it from how the
-/// session was initiated ([MS-RA] 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum ProtocolVersion {
-    /// Windows XP; deprecated by current Windows.
-    V1,
-    /// Windows Vista.
-    V2,
-    /// Windows 7: Easy Connect, contacts, the session token.
-    V3,
-}
-
-impl ProtocolVersion {
-    /// All versions, oldest first.
-    pub const ALL: [Self; 3] = [Self::V1, Self::V2, Self::V3];
-
-    /// Bytes in each block of a file but the last ([MS-RA] 3.9.5).
-    #[must_use]
-    pub const fn file_block(self) -> usize {
-        match self {
-            Self::V1 => 409_600,
-            Self::V2 | Self::V3 => 1024,
-        }
-    }
-
-    /// Most bytes of a chat message that is sent, with its NUL ([MS-RA] 3.11.5); `None` when there is no bound.
-    #[must_use]
-    pub const fn chat_limit(self) -> Option<usize> {
-        match self {
-            Self::V1 => None,
-            Self::V2 | Self::V3 => Some(1024),
-        }
-    }
-}
-
 /// Name of a virtual channel, as it stands in a packet header ([MS-RA] 2.2.1.2) and in CHANNELID ([MS-RA] 2.2.2).
 ///
 /// ```
-/// use ra_channel::{ChannelName, ProtocolVersion, Role};
+/// use ra_channel::{ChannelName, Version, Role};
 ///
 /// let name = ChannelName::parse("1000.612009461");
 /// assert_eq!(name, Some(ChannelName::ExpertTransfer { seconds: 612_009_461 }));
-/// assert!(!ChannelName::Transfer.is_used_in(ProtocolVersion::V1));
+/// assert!(!ChannelName::Transfer.is_used_in(Version::V1));
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,15 +95,15 @@ impl ChannelName {
     /// # Errors
     /// [`EncodeError::TooLarge`] when the name takes more than [`MAX_NAME`] bytes, as it does with most IPv6 addresses.
     pub fn for_transfer(
-        version: ProtocolVersion,
+        version: Version,
         initiator: Role,
         novice: IpAddr,
         seconds: u64,
     ) -> Result<Self, EncodeError> {
         let name = match (version, initiator) {
-            (ProtocolVersion::V1, Role::Novice) => Self::NoviceTransfer { ip: novice, seconds },
-            (ProtocolVersion::V1, Role::Expert) => Self::ExpertTransfer { seconds },
-            (ProtocolVersion::V2 | ProtocolVersion::V3, _) => Self::Transfer,
+            (Version::V1, Role::Novice) => Self::NoviceTransfer { ip: novice, seconds },
+            (Version::V1, Role::Expert) => Self::ExpertTransfer { seconds },
+            (Version::V2 | Version::V3, _) => Self::Transfer,
         };
         remassist_core::check_len(name.to_wire().as_bytes().len(), MAX_NAME, &NAME)?;
         Ok(name)
@@ -180,17 +123,17 @@ impl ChannelName {
 
     /// Whether a session of that version uses the name.
     #[must_use]
-    pub fn is_used_in(self, version: ProtocolVersion) -> bool {
+    pub fn is_used_in(self, version: Version) -> bool {
         match self {
             Self::Control | Self::StaticControl | Self::Chat | Self::Commands => true,
-            Self::Transfer => version != ProtocolVersion::V1,
-            Self::NoviceTransfer { .. } | Self::ExpertTransfer { .. } => version == ProtocolVersion::V1,
+            Self::Transfer => version != Version::V1,
+            Self::NoviceTransfer { .. } | Self::ExpertTransfer { .. } => version == Version::V1,
         }
     }
 
     /// Whether a file transfer of that version that `initiator` began may have this name: the check for CHANNELID.
     #[must_use]
-    pub fn is_transfer_of(self, version: ProtocolVersion, initiator: Role) -> bool {
+    pub fn is_transfer_of(self, version: Version, initiator: Role) -> bool {
         let by = match self {
             Self::NoviceTransfer { .. } => initiator == Role::Novice,
             Self::ExpertTransfer { .. } => initiator == Role::Expert,

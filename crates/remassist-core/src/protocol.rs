@@ -21,7 +21,8 @@ impl Role {
     }
 }
 
-/// A version of the Remote Assistance protocol ([MS-RA] 1.7).
+/// A version of the Remote Assistance protocol ([MS-RA] 1.7). It is never on the wire: both sides conclude it from how
+/// the session was initiated ([MS-RA] 3).
 ///
 /// Version 1 belongs to Windows XP and Windows Server 2003, version 2 came with Windows Vista, version 3 with
 /// Windows 7 and Easy Connect.
@@ -34,4 +35,9 @@ pub enum Version {
     V2,
     /// Version 3.
     V3,
+}
+
+impl Version {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 3] = [Self::V1, Self::V2, Self::V3];
 }
