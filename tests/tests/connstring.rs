@@ -99,7 +99,7 @@ fn every_must_of_1() {
     ];
     let found: String = cases.iter().map(|(from, to)| deviations(&ONE.replacen(from, to, 1))).collect();
     expect![[r#"
-        Connection String 1.Version at byte 0: value 0x10001 is not allowed here ([MS-RAI] 2.2.1)
+        Connection String 1.ProtocolVersion at byte 0: value 0x10001 is not allowed here ([MS-RAI] 2.2.1)
         Connection String 1.protocolType at byte 6: value 0x2 is not allowed here ([MS-RAI] 2.2.1)
         Connection String 1.machineAddressList at byte 8: no address ([MS-RAI] 2.2.1)
         Connection String 1.machineAddressList at byte 24: not an IPv4 address or computer name with a port ([MS-RAI] 2.2.1)
@@ -219,9 +219,9 @@ fn errors() {
         Connection String 1 at byte 5: there are not exactly eight fields ([MS-RAI] 2.2.1)
         Connection String 1 at byte 20: there are not exactly eight fields ([MS-RAI] 2.2.1)
         Connection String 1 at byte 23: there are not exactly eight fields ([MS-RAI] 2.2.1)
-        Connection String 1.Version at byte 0: not a decimal number that fits, without leading zeros ([MS-RAI] 2.2.1)
-        Connection String 1.Version at byte 0: not a decimal number that fits, without leading zeros ([MS-RAI] 2.2.1)
-        Connection String 1.Version at byte 0: not a decimal number that fits, without leading zeros ([MS-RAI] 2.2.1)
+        Connection String 1.ProtocolVersion at byte 0: not a decimal number that fits, without leading zeros ([MS-RAI] 2.2.1)
+        Connection String 1.ProtocolVersion at byte 0: not a decimal number that fits, without leading zeros ([MS-RAI] 2.2.1)
+        Connection String 1.ProtocolVersion at byte 0: not a decimal number that fits, without leading zeros ([MS-RAI] 2.2.1)
         Connection String 1 at byte 15: a NUL inside the text ([MS-RAI] 2.2.1)
         Connection String 2 at byte 0: the outermost element is not E ([MS-RAI] 2.2.2)
         A.ID at byte 13: an attribute stands twice ([MS-RAI] 2.2.2)
