@@ -9,7 +9,8 @@ use remassist_core::text::{TextDocument, TextFormat as _};
 use remassist_core::{Decode as _, utf16};
 use testkit::bench::{heading, ratio};
 
-const TEXT: &str = "<RCCOMMAND NAME=\"FILEXFER\" FILENAME=\"20070130182140.xml\" FILESIZE=\"436\" CHANNELID=\"RA_FX\"/>";
+const TEXT: &str =
+    "<RCCOMMAND NAME=\"FILEXFER\" FILENAME=\"20070130182140.xml\" FILESIZE=\"436\" CHANNELID=\"RA_FX\"/>";
 
 fn owned_attributes(text: &str) -> Vec<(String, String)> {
     let mut reader = Reader::from_str(text);
