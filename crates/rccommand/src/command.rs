@@ -57,40 +57,100 @@ impl<'a> RcCommand<'a> {
     /// # Errors
     /// [`CommandError`] when an attribute that the command cannot do without is missing or is not what it should be.
     pub fn command(&self) -> Result<Command<'_>, CommandError> {
-        let Some(name) = Name::parse(self.name()) else {
-            return Ok(Command::Unknown { name: Cow::Borrowed(self.name()) });
-        };
-        let text = |attribute: &'static str| {
-            let value = self.attributes.get(attribute);
-            value.map(Cow::Borrowed).ok_or(CommandError::Missing { name, attribute })
-        };
-        Ok(match name {
-            Name::FileXfer => Command::FileXfer(FileXfer {
-                file_name: text("FILENAME")?,
-                file_size: number(name, "FILESIZE", &text("FILESIZE")?)?,
-                channel_id: text("CHANNELID")?,
-                internal_data: match self.attributes.get("INTERNALDATA") {
-                    Some(value) => InternalData(number(name, "INTERNALDATA", value)?),
-                    None => InternalData::NONE,
-                },
-            }),
-            Name::ExpertIp => Command::ExpertIp { address: text("EXPERTIPDATA")? },
-            Name::SettingAnnounce => {
-                Command::SettingAnnounce { property: text("PROPERTY")?, value: text("VALUE")? }
-            }
-            Name::VoipGo => Command::VoipGo(VoipGo {
-                version: self.attributes.get("VOIPVER").map(Cow::Borrowed),
-                key: Secret::new(text("VOIPGOKEY")?.into_owned()),
-                ip_list: text("VOIPIPLIST").or_else(|e| text("VOIPILIST").map_err(|_| e))?,
-            }),
-            plain => Command::Plain(plain),
-        })
+        match Name::parse(self.name()) {
+            Some(name) => self.fields().command(name),
+            None => Ok(Command::Unknown { name: Cow::Borrowed(self.name()) }),
+        }
+    }
+
+    /// The attributes that the specification knows, found in one pass.
+    fn fields(&self) -> Fields<'_> {
+        let mut fields = Fields::default();
+        for (attribute, value) in self.attributes.iter() {
+            let field = match attribute {
+                "FILENAME" => &mut fields.file_name,
+                "FILESIZE" => &mut fields.file_size,
+                "CHANNELID" => &mut fields.channel_id,
+                "INTERNALDATA" => &mut fields.internal_data,
+                "VOIPVER" => &mut fields.voip_ver,
+                "VOIPGOKEY" => &mut fields.voip_go_key,
+                "VOIPIPLIST" => &mut fields.voip_ip_list,
+                "VOIPILIST" => &mut fields.voip_i_list,
+                "EXPERTIPDATA" => &mut fields.expert_ip_data,
+                "PROPERTY" => &mut fields.property,
+                "VALUE" => &mut fields.value,
+                _ => continue,
+            };
+            *field = Some(value);
+            fields.known = fields.known.saturating_add(1);
+        }
+        fields
     }
 
     /// The same message, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> RcCommand<'static> {
         RcCommand { attributes: self.attributes.into_owned() }
+    }
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    file_name: Option<&'a str>,
+    file_size: Option<&'a str>,
+    channel_id: Option<&'a str>,
+    internal_data: Option<&'a str>,
+    voip_ver: Option<&'a str>,
+    voip_go_key: Option<&'a str>,
+    voip_ip_list: Option<&'a str>,
+    voip_i_list: Option<&'a str>,
+    expert_ip_data: Option<&'a str>,
+    property: Option<&'a str>,
+    value: Option<&'a str>,
+    /// How many of them are there.
+    known: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn command(&self, name: Name) -> Result<Command<'a>, CommandError> {
+        let need = |field: Option<&'a str>, attribute| match field {
+            Some(value) => Ok(Cow::Borrowed(value)),
+            None => Err(CommandError::Missing { name, attribute }),
+        };
+        Ok(match name {
+            Name::FileXfer => Command::FileXfer(FileXfer {
+                file_name: need(self.file_name, "FILENAME")?,
+                file_size: number(name, "FILESIZE", &need(self.file_size, "FILESIZE")?)?,
+                channel_id: need(self.channel_id, "CHANNELID")?,
+                internal_data: match self.internal_data {
+                    Some(value) => InternalData(number(name, "INTERNALDATA", value)?),
+                    None => InternalData::NONE,
+                },
+            }),
+            Name::ExpertIp => Command::ExpertIp { address: need(self.expert_ip_data, "EXPERTIPDATA")? },
+            Name::SettingAnnounce => Command::SettingAnnounce {
+                property: need(self.property, "PROPERTY")?,
+                value: need(self.value, "VALUE")?,
+            },
+            Name::VoipGo => Command::VoipGo(VoipGo {
+                version: self.voip_ver.map(Cow::Borrowed),
+                key: Secret::new(need(self.voip_go_key, "VOIPGOKEY")?.into_owned()),
+                ip_list: need(self.voip_ip_list.or(self.voip_i_list), "VOIPIPLIST")?,
+            }),
+            plain => Command::Plain(plain),
+        })
+    }
+
+    /// Whether all attributes belong to the command.
+    fn are_of(&self, name: Name) -> bool {
+        let own = match name {
+            Name::FileXfer => &[self.file_name, self.file_size, self.channel_id, self.internal_data][..],
+            Name::VoipGo => &[self.voip_ver, self.voip_go_key, self.voip_ip_list, self.voip_i_list],
+            Name::SettingAnnounce => &[self.property, self.value],
+            Name::ExpertIp => &[self.expert_ip_data],
+            _ => &[],
+        };
+        own.iter().flatten().count() == self.known
     }
 }
 
@@ -128,13 +188,16 @@ impl<'a> TextFormat<'a> for RcCommand<'a> {
             broken("NAME", "the command is not one that the specification knows")?;
             return Ok(this);
         };
-        for (attribute, _) in this.attributes.iter().filter(|(a, _)| *a != "NAME") {
-            let defined = ATTRIBUTES.iter().any(|a| a.name == attribute);
-            if defined && !name.attributes().contains(&attribute) {
-                broken(attribute, "the attribute belongs to another command")?;
-            }
+        let fields = this.fields();
+        if !fields.are_of(name) {
+            let foreign = this
+                .attributes
+                .iter()
+                .map(|(a, _)| a)
+                .find(|a| !name.attributes().contains(a) && *a != "NAME");
+            broken(foreign.unwrap_or_default(), "the attribute belongs to another command")?;
         }
-        match this.command() {
+        match fields.command(name) {
             Ok(_) => {}
             Err(CommandError::Missing { attribute, .. }) => {
                 broken(attribute, "the command needs the attribute")?

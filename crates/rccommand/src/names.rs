@@ -46,6 +46,10 @@ macro_rules! names {
                 match self { $(Self::$variant => &[$($attribute),*],)* }
             }
 
+            fn exact(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+
             const fn rule(self) -> (&'static [Role], &'static [Version]) {
                 match self { $(Self::$variant => ($senders, $versions),)* }
             }
@@ -119,8 +123,7 @@ impl Name {
     /// The name that a text is, with or without blanks behind it; `None` for one that [MS-RA] does not define.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_end_matches(' ');
-        Self::ALL.iter().copied().find(|name| name.as_str() == text)
+        Self::exact(text).or_else(|| Self::exact(text.trim_end_matches(' ')))
     }
 
     /// Whether a side may send the command in a version.

@@ -414,6 +414,23 @@ impl<'t, 'a> TextCursor<'t, 'a> {
         self.position = self.position.saturating_add(len).min(self.source.text.len());
     }
 
+    /// A part of the text.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> &'t str {
+        self.source.text.get(range).unwrap_or_default()
+    }
+
+    /// Goes to a position in the text.
+    pub fn move_to(&mut self, position: usize) {
+        self.position = position.min(self.source.text.len());
+    }
+
+    /// Whether fields are recorded.
+    #[must_use]
+    pub fn tracing(&self) -> bool {
+        self.context.tracing()
+    }
+
     /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> &'t Limits {

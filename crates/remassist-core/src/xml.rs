@@ -65,6 +65,12 @@ pub struct ElementSpec {
     pub attributes: &'static [AttributeSpec],
 }
 
+impl ElementSpec {
+    fn at_of(&'static self, attribute: &str) -> &'static At {
+        self.attributes.iter().find(|a| a.name == attribute).map_or(&self.at, |a| &a.at)
+    }
+}
+
 /// The elements of one format.
 #[derive(Debug)]
 pub struct Schema {
@@ -120,12 +126,17 @@ impl<'a> Attributes<'a> {
     /// The value of an attribute.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+        self.spans.iter().find(|span| self.is_named(span, name)).map(|span| self.slice(&span.value))
     }
 
     /// Names and values in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator + '_ {
         self.spans.iter().map(|span| (self.slice(&span.name), self.slice(&span.value)))
+    }
+
+    /// Lengths first: most names differ in them.
+    fn is_named(&self, span: &Span, name: &str) -> bool {
+        span.name.len() == name.len() && self.text.as_bytes().get(span.name.clone()) == Some(name.as_bytes())
     }
 
     fn slice(&self, range: &Range<usize>) -> &str {
@@ -166,7 +177,7 @@ impl<'a> Attributes<'a> {
         self.reserve(name.len().saturating_add(value.len()));
         self.secret |= secret;
         let value = self.append(value);
-        match self.spans.iter().position(|span| self.slice(&span.name) == name) {
+        match self.spans.iter().position(|span| self.is_named(span, name)) {
             Some(at) => {
                 if let Some(span) = self.spans.get_mut(at) {
                     span.value = value;
@@ -262,73 +273,123 @@ impl<'a> Attributes<'a> {
     ) -> Result<Self, DecodeError> {
         let at = spec.map_or(&schema.at, |s| &s.at);
         let start = range.start;
-        // Counts as secret until it is known what is in it.
-        let mut this = Self { text: cursor.cow(range), spans: Vec::new(), secret: true };
-        let text = &*this.text;
-        let mut spans: Vec<Span> = Vec::with_capacity(4);
-        let mut extra = Zeroizing::new(String::new());
-        let limit = cursor.limits().items.min(MAX_ATTRIBUTES);
+        let mut reader = AttributeReader::new(cursor, range, spec, at);
+        let text = cursor.slice(reader.range.clone());
+        let mut before = 0;
         for attribute in quick_xml::events::attributes::Attributes::new(text, 0).with_checks(false) {
-            let Ok(attribute) = attribute else {
-                return Err(cursor.error(start, at, Kind::Rule("malformed attribute")));
+            let Ok(quick_xml::events::attributes::Attribute { key, value: Cow::Borrowed(raw) }) = attribute
+            else {
+                return Err(cursor.error(
+                    start.saturating_add(before),
+                    at,
+                    Kind::Rule("malformed attribute"),
+                ));
             };
-            let name = range_in(text, attribute.key.0);
-            let raw = match &attribute.value {
-                Cow::Borrowed(value) => value,
-                Cow::Owned(_) => return Err(cursor.error(start, at, Kind::Rule("malformed attribute"))),
-            };
-            let value = range_in(text, raw);
+            let (name, value) = (range_in(text, key.0), range_in(text, raw));
             let position = start.saturating_add(name.start);
-            let key = attribute.key.0;
-            let known = spec.and_then(|s| s.attributes.iter().find(|a| a.name == key));
-            let at = known.map_or(at, |a| &a.at);
-            if !is_name(key) {
+            if !is_name(key.0) {
                 return Err(cursor.error(position, at, Kind::Rule("an attribute's name is not an XML name")));
             }
-            if name.start == 0 || !text.get(..name.start).unwrap_or_default().ends_with(is_blank) {
+            if !text.get(..name.start).unwrap_or_default().ends_with(is_blank) {
                 cursor.must(false, position, at, Kind::Rule("no blank before an attribute"))?;
             }
-            if spans.iter().any(|s| text.get(s.name.clone()) == Some(key)) {
-                return Err(cursor.error(position, at, Kind::Rule("an attribute stands twice")));
-            }
-            if spans.len() >= limit {
-                return Err(cursor.error(
-                    position,
-                    at,
-                    Kind::LimitExceeded { limit: "attributes", max: limit },
-                ));
-            }
-            let max = cursor.limits().string;
-            let value_at = start.saturating_add(value.start);
-            if raw.len() > max {
-                return Err(cursor.error(value_at, at, Kind::LimitExceeded { limit: "string bytes", max }));
-            }
-            cursor.field(value_at..value_at.saturating_add(raw.len()), at);
-            let secret = known.is_some_and(|a| a.secret);
-            if secret {
-                cursor.secret();
-            }
-            let value = if raw.bytes().all(is_plain) {
-                value
-            } else {
-                if extra.is_empty() {
-                    extra.reserve_exact(text.len());
-                }
-                let from = text.len().saturating_add(extra.len());
-                unescape_into(raw, &mut extra).map_err(|(offset, rule)| {
-                    cursor.error(value_at.saturating_add(offset), at, Kind::Rule(rule))
-                })?;
-                from..text.len().saturating_add(extra.len())
-            };
-            spans.push(Span { name, value, secret });
+            before = value.end;
+            reader.push(name, value)?;
         }
-        this.secret = spans.iter().any(|s| s.secret);
-        this.spans = spans;
+        Ok(reader.finish())
+    }
+}
+
+/// Puts attributes together, whoever found them in the text.
+struct AttributeReader<'r, 't, 'a> {
+    cursor: &'r TextCursor<'t, 'a>,
+    /// The part of the text that the attributes stand in.
+    range: Range<usize>,
+    text: &'t str,
+    spec: Option<&'static ElementSpec>,
+    at: &'static At,
+    spans: Vec<Span>,
+    /// Values that differ from what stands in the text; they go behind it.
+    extra: Zeroizing<String>,
+}
+
+impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
+    fn new(
+        cursor: &'r TextCursor<'t, 'a>,
+        range: Range<usize>,
+        spec: Option<&'static ElementSpec>,
+        at: &'static At,
+    ) -> Self {
+        let text = cursor.slice(range.clone());
+        Self { cursor, range, text, spec, at, spans: Vec::new(), extra: Zeroizing::default() }
+    }
+
+    /// Where the attribute is defined; only for errors and the trace.
+    fn at_of(&self, name: &str) -> &'static At {
+        self.spec.map_or(self.at, |s| s.at_of(name))
+    }
+
+    /// One more attribute, whose value means what it shows; the ranges count from the beginning of the part.
+    fn push_plain(&mut self, name: Range<usize>, value: Range<usize>) -> Result<(), DecodeError> {
+        let text = self.text;
+        let key = text.get(name.clone()).unwrap_or_default();
+        let limits = self.cursor.limits();
+        let (items, string) = (limits.items.min(MAX_ATTRIBUTES), limits.string);
+        let same = |span: &Span| span.name.len() == key.len() && text.get(span.name.clone()) == Some(key);
+        let (range, kind) = if self.spans.iter().any(same) {
+            (&name, Kind::Rule("an attribute stands twice"))
+        } else if self.spans.len() >= items {
+            (&name, Kind::LimitExceeded { limit: "attributes", max: items })
+        } else if value.len() > string {
+            (&value, Kind::LimitExceeded { limit: "string bytes", max: string })
+        } else {
+            if self.spans.is_empty() {
+                self.spans.reserve(4);
+            }
+            let secret = self.spec.is_some_and(|s| s.attributes.iter().any(|a| a.secret && a.name == key));
+            self.spans.push(Span { name, value, secret });
+            return Ok(());
+        };
+        Err(self.cursor.error(self.range.start.saturating_add(range.start), self.at_of(key), kind))
+    }
+
+    /// One more attribute, whose value may be escaped.
+    fn push(&mut self, name: Range<usize>, value: Range<usize>) -> Result<(), DecodeError> {
+        self.push_plain(name.clone(), value.clone())?;
+        let Self { cursor, text, .. } = *self;
+        let at = self.at_of(text.get(name).unwrap_or_default());
+        let raw = text.get(value.clone()).unwrap_or_default();
+        let value_at = self.range.start.saturating_add(value.start);
+        cursor.field(value_at..value_at.saturating_add(raw.len()), at);
+        let Some(span) = self.spans.last_mut() else { return Ok(()) };
+        if span.secret {
+            cursor.secret();
+        }
+        if !raw.bytes().all(is_plain) {
+            if self.extra.is_empty() {
+                self.extra.reserve_exact(text.len());
+            }
+            let from = text.len().saturating_add(self.extra.len());
+            unescape_into(raw, &mut self.extra).map_err(|(offset, rule)| {
+                cursor.error(value_at.saturating_add(offset), at, Kind::Rule(rule))
+            })?;
+            span.value = from..text.len().saturating_add(self.extra.len());
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Attributes<'a> {
+        let Self { cursor, range, extra, spans, .. } = self;
+        if spans.is_empty() {
+            return Attributes::new();
+        }
+        let secret = spans.iter().any(|s| s.secret);
+        let mut attributes = Attributes { text: cursor.cow(range), spans, secret };
         if !extra.is_empty() {
-            this.reserve(extra.len());
-            this.append(&extra);
+            attributes.reserve(extra.len());
+            attributes.append(&extra);
         }
-        Ok(this)
+        attributes
     }
 }
 
@@ -526,106 +587,153 @@ struct Open<'a> {
 struct Parser<'p, 't, 'a> {
     cursor: &'p mut TextCursor<'t, 'a>,
     schema: &'static Schema,
-    /// Position in the text where quick-xml began to read.
-    base: usize,
+    start: usize,
     open: Vec<Open<'a>>,
     elements: usize,
+    declaration: Option<Attributes<'a>>,
 }
 
 impl<'p, 't, 'a> Parser<'p, 't, 'a> {
     fn new(cursor: &'p mut TextCursor<'t, 'a>, schema: &'static Schema) -> Self {
-        let base = cursor.position();
-        Self { cursor, schema, base, open: Vec::new(), elements: 0 }
+        let start = cursor.position();
+        Self { cursor, schema, start, open: Vec::new(), elements: 0, declaration: None }
     }
 
     fn run(mut self) -> Result<Document<'a>, DecodeError> {
+        loop {
+            let finished = match self.plain()? {
+                Some(finished) => finished,
+                None => self.other()?,
+            };
+            if let Some(root) = finished {
+                return Ok(Document { declaration: self.declaration, root });
+            }
+        }
+    }
+
+    /// A tag in the form that peers write, found in one pass: ASCII names, one blank before each attribute, values in
+    /// double quotes that mean what they show. `None`, and nothing has happened, when it is anything else.
+    fn plain(&mut self) -> Result<Option<Option<Element<'a>>>, DecodeError> {
+        let position = self.cursor.position();
         let text = self.cursor.rest();
+        let (closing, body) = match text.as_bytes() {
+            [b'<', b'/', body @ ..] => (true, body),
+            [b'<', body @ ..] if !self.cursor.tracing() => (false, body),
+            _ => return Ok(None),
+        };
+        let Some((name_len, mut rest)) = plain_name(body) else { return Ok(None) };
+        let name_at = position.saturating_add(text.len()).saturating_sub(body.len());
+        let name_at = name_at..name_at.saturating_add(name_len);
+        let end = |rest: &[u8]| position.saturating_add(text.len()).saturating_sub(rest.len());
+        if closing {
+            let [b'>', rest @ ..] = rest else { return Ok(None) };
+            return self.end_tag(name_at, end(rest)).map(Some);
+        }
+        let name = self.cursor.slice(name_at.clone());
+        let spec = self.schema.element(name);
+        let at = spec.map_or(&self.schema.at, |s| &s.at);
+        let mut reader = AttributeReader::new(self.cursor, name_at.end..end(&[]), spec, at);
+        let (empty, rest) = loop {
+            match rest {
+                [b'>', rest @ ..] => break (false, rest),
+                [b'/', b'>', rest @ ..] | [b' ', b'/', b'>', rest @ ..] => break (true, rest),
+                [b' ', attribute @ ..] => {
+                    let Some((name_len, [b'=', b'"', value @ ..])) = plain_name(attribute) else {
+                        return Ok(None);
+                    };
+                    let Some((value_len, next)) = plain_value(value) else { return Ok(None) };
+                    let from = end(attribute).saturating_sub(name_at.end);
+                    let value_at = from.saturating_add(name_len).saturating_add(2);
+                    reader.push_plain(
+                        from..from.saturating_add(name_len),
+                        value_at..value_at.saturating_add(value_len),
+                    )?;
+                    rest = next;
+                }
+                _ => return Ok(None),
+            }
+        };
+        reader.range.end = end(rest);
+        let attributes = reader.finish();
+        if attributes.secret {
+            self.cursor.secret();
+        }
+        self.enter(position, name)?;
+        let group = self.cursor.open_at(position, at);
+        self.begin(empty, name_at, spec, attributes, group, end(rest)).map(Some)
+    }
+
+    /// One token that is anything else, found by quick-xml.
+    fn other(&mut self) -> Result<Option<Element<'a>>, DecodeError> {
+        let position = self.cursor.position();
+        let text = self.cursor.rest();
+        if text.starts_with('\u{FEFF}') {
+            // quick-xml would take it for a byte order mark and leave it out of its positions.
+            return Err(self.fail(position, "text where only XML elements may stand"));
+        }
         let mut reader = Reader::from_str(text);
         let config = reader.config_mut();
         // End tags are matched here: one kind of stray end tag is known from real files.
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
-        let mut declaration = None;
-        let mut before = self.base;
-        loop {
-            let event = reader.read_event();
-            let after = self.position(reader.buffer_position());
-            let event = match event {
-                Ok(event) => event,
-                Err(e) => {
-                    let position = self.position(reader.error_position());
-                    return Err(self.cursor.error(position, &self.schema.at, Kind::Rule(syntax_rule(&e))));
+        let event = reader.read_event().map_err(|e| {
+            let at = usize::try_from(reader.error_position()).unwrap_or(usize::MAX);
+            self.fail(position.saturating_add(at), syntax_rule(&e))
+        })?;
+        let len = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        let after = position.saturating_add(len);
+        let range = |part: &str| {
+            let range = range_in(text, part);
+            position.saturating_add(range.start)..position.saturating_add(range.end)
+        };
+        let empty = matches!(event, Event::Empty(_));
+        match event {
+            Event::Start(tag) | Event::Empty(tag) => {
+                let name = tag.name().0;
+                let (spec, at) = self.enter(position, name)?;
+                if !is_name(name) {
+                    let rule = Kind::Rule("an element's name is not an XML name");
+                    return Err(self.cursor.error(position, at, rule));
                 }
-            };
-            let finished = match event {
-                Event::Start(tag) => {
-                    self.start(text, before, tag.name().0, tag.attributes_raw())?;
-                    None
-                }
-                Event::Empty(tag) => {
-                    self.start(text, before, tag.name().0, tag.attributes_raw())?;
-                    self.end(after)
-                }
-                Event::End(tag) => {
-                    let name = tag.name().0;
-                    if self.open.last().is_some_and(|o| o.element.name == name) {
-                        self.end(after)
-                    } else {
-                        self.stray_end(before, name)?;
-                        None
-                    }
-                }
-                Event::Decl(tag) => {
-                    if before != self.base {
-                        return Err(self.fail(before, "an XML declaration that does not come first"));
-                    }
-                    let content: &str = &tag;
-                    let range = self.range(text, content.strip_prefix("xml").unwrap_or(content));
-                    declaration = Some(Attributes::parse(self.cursor, range, None, self.schema)?);
-                    None
-                }
-                Event::Text(blank) if blank.chars().all(is_blank) => None,
-                Event::Comment(_) | Event::PI(_) => None,
-                Event::DocType(_) => return Err(self.fail(before, "a DOCTYPE is refused")),
-                Event::Eof => return Err(self.fail(before, "the text ends before the XML element does")),
-                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
-                    return Err(self.fail(before, "text where only XML elements may stand"));
-                }
-            };
-            if let Some(root) = finished {
-                self.cursor.advance(after.saturating_sub(self.base));
-                return Ok(Document { declaration, root });
+                let group = self.cursor.open_at(position, at);
+                let attributes =
+                    Attributes::parse(self.cursor, range(tag.attributes_raw()), spec, self.schema)?;
+                return self.begin(empty, range(name), spec, attributes, group, after);
             }
-            before = after;
+            Event::End(tag) => return self.end_tag(range(tag.name().0), after),
+            Event::Decl(tag) => {
+                if position != self.start {
+                    return Err(self.fail(position, "an XML declaration that does not come first"));
+                }
+                let content: &str = &tag;
+                let content = range(content.strip_prefix("xml").unwrap_or(content));
+                self.declaration = Some(Attributes::parse(self.cursor, content, None, self.schema)?);
+            }
+            Event::Text(blank) if blank.chars().all(is_blank) => {}
+            Event::Comment(_) | Event::PI(_) => {}
+            Event::DocType(_) => return Err(self.fail(position, "a DOCTYPE is refused")),
+            Event::Eof => return Err(self.fail(position, "the text ends before the XML element does")),
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                return Err(self.fail(position, "text where only XML elements may stand"));
+            }
         }
-    }
-
-    fn position(&self, of_reader: u64) -> usize {
-        self.base.saturating_add(usize::try_from(of_reader).unwrap_or(usize::MAX))
-    }
-
-    fn range(&self, text: &str, part: &str) -> Range<usize> {
-        let range = range_in(text, part);
-        self.base.saturating_add(range.start)..self.base.saturating_add(range.end)
+        self.cursor.advance(len);
+        Ok(None)
     }
 
     fn fail(&self, position: usize, rule: &'static str) -> DecodeError {
         self.cursor.error(position, &self.schema.at, Kind::Rule(rule))
     }
 
-    fn start(
+    /// Checks the limits that one more element could exceed.
+    fn enter(
         &mut self,
-        text: &str,
         position: usize,
         name: &str,
-        attributes: &str,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(Option<&'static ElementSpec>, &'static At), DecodeError> {
         let spec = self.schema.element(name);
         let at = spec.map_or(&self.schema.at, |s| &s.at);
         let limits = self.cursor.limits();
-        if !is_name(name) {
-            return Err(self.cursor.error(position, at, Kind::Rule("an element's name is not an XML name")));
-        }
         let max = limits.depth.min(MAX_DEPTH);
         if self.open.len() >= max {
             let kind = Kind::LimitExceeded { limit: "depth of elements", max };
@@ -636,20 +744,54 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
             let kind = Kind::LimitExceeded { limit: "elements", max: limits.items };
             return Err(self.cursor.error(position, at, kind));
         }
-        let group = self.cursor.open_at(position, at);
-        let attributes = Attributes::parse(self.cursor, self.range(text, attributes), spec, self.schema)?;
-        let name = match spec {
-            Some(spec) => Cow::Borrowed(spec.name),
-            None => self.cursor.cow(self.range(text, name)),
-        };
-        self.open.push(Open { element: Element { name, attributes, children: Vec::new() }, group });
-        Ok(())
+        Ok((spec, at))
     }
 
-    /// Closes the innermost element; returns it when it is the root.
-    fn end(&mut self, position: usize) -> Option<Element<'a>> {
-        let Open { element, group } = self.open.pop()?;
-        self.cursor.close_at(group, position);
+    /// Opens an element, or takes it whole when its tag closes itself; returns it when it is the root.
+    fn begin(
+        &mut self,
+        empty: bool,
+        name: Range<usize>,
+        spec: Option<&'static ElementSpec>,
+        attributes: Attributes<'a>,
+        group: crate::Group,
+        after: usize,
+    ) -> Result<Option<Element<'a>>, DecodeError> {
+        let name = match spec {
+            Some(spec) => Cow::Borrowed(spec.name),
+            None => self.cursor.cow(name),
+        };
+        self.cursor.move_to(after);
+        let element = Element { name, attributes, children: Vec::new() };
+        if empty {
+            return Ok(self.complete(element, group));
+        }
+        self.open.push(Open { element, group });
+        Ok(None)
+    }
+
+    fn end_tag(&mut self, name: Range<usize>, after: usize) -> Result<Option<Element<'a>>, DecodeError> {
+        let name = self.cursor.slice(name);
+        let position = self.cursor.position();
+        if self.open.last().is_some_and(|o| o.element.name == name) {
+            self.cursor.move_to(after);
+            return Ok(self.open.pop().and_then(|o| self.complete(o.element, o.group)));
+        }
+        // `<UPLOADDATA ... /></UPLOADDATA>` is printed in [MS-RAI] 6: the tag closes itself and is closed again.
+        let again = self.open.last().and_then(|o| o.element.children.last()).is_some_and(|c| c.name == name);
+        let at = self.schema.element(name).map_or(&self.schema.at, |s| &s.at);
+        let rule = Kind::Rule("an end tag without its start tag");
+        if !again {
+            return Err(self.cursor.error(position, at, rule));
+        }
+        self.cursor.must(false, position, at, rule)?;
+        self.cursor.move_to(after);
+        Ok(None)
+    }
+
+    /// Gives an element whose end was read to its parent; returns it when it has none.
+    fn complete(&mut self, element: Element<'a>, group: crate::Group) -> Option<Element<'a>> {
+        self.cursor.close(group);
         match self.open.last_mut() {
             Some(parent) => {
                 parent.element.children.push(element);
@@ -658,18 +800,67 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
             None => Some(element),
         }
     }
+}
 
-    /// `<UPLOADDATA ... /></UPLOADDATA>`: printed so in [MS-RAI] 6, where the tag closes itself and is closed again.
-    fn stray_end(&mut self, position: usize, name: &str) -> Result<(), DecodeError> {
-        let again = self.open.last().and_then(|o| o.element.children.last()).is_some_and(|c| c.name == name);
-        let rule = Kind::Rule("an end tag without its start tag");
-        let at = self.schema.element(name).map_or(&self.schema.at, |s| &s.at);
-        if again {
-            self.cursor.must(false, position, at, rule)
-        } else {
-            Err(self.cursor.error(position, at, rule))
+/// Length of a name of ASCII letters, digits and signs, and what follows it.
+fn plain_name(text: &[u8]) -> Option<(usize, &[u8])> {
+    let len = text.iter().position(|b| class(*b) & NAME == 0)?;
+    let starts = class(*text.first()?) & START != 0;
+    if starts { Some((len, text.get(len..)?)) } else { None }
+}
+
+/// Length of a value that means what it shows, up to its quote, and what follows the quote.
+fn plain_value(text: &[u8]) -> Option<(usize, &[u8])> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The top bit of each byte that is zero, perhaps also of bytes above one.
+    let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGHS;
+    let is = |x: u64, byte: u8| zero(x ^ ONES.wrapping_mul(u64::from(byte)));
+    let mut len = 0_usize;
+    for word in text.as_chunks::<8>().0 {
+        let x = u64::from_le_bytes(*word);
+        let below_space = x.wrapping_sub(ONES.wrapping_mul(0x20)) & !x & HIGHS;
+        if (below_space | is(x, b'"') | is(x, b'&') | is(x, b'<') | is(x, 0xEF)) != 0 {
+            break;
         }
+        len = len.saturating_add(8);
     }
+    let rest = text.get(len..)?;
+    let more = rest.iter().position(|b| class(*b) & VALUE == 0)?;
+    let [b'"', rest @ ..] = rest.get(more..)? else { return None };
+    Some((len.saturating_add(more), rest))
+}
+
+/// May begin a name.
+const START: u8 = 1;
+/// May stand in a name.
+const NAME: u8 = 2;
+/// Means itself in a value in double quotes.
+const VALUE: u8 = 4;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0_u8;
+    while let Some((class, more)) = rest.split_first_mut() {
+        if byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') {
+            *class |= START | NAME;
+        }
+        if byte.is_ascii_digit() || matches!(byte, b'-' | b'.') {
+            *class |= NAME;
+        }
+        if is_plain(byte) && byte != b'"' {
+            *class |= VALUE;
+        }
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    classes
+};
+
+#[expect(clippy::indexing_slicing, reason = "every byte is an index below 256")]
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
 }
 
 fn syntax_rule(error: &quick_xml::Error) -> &'static str {

@@ -60,6 +60,9 @@ fn common<'a, T: Codec<'a>>(input: &'a [u8]) -> Option<(T, &'a [u8])> {
                 assert!(deviation.offset <= input.len(), "{deviation}");
             }
             trace_covers(&t.trace, len);
+            let untraced = T::decode_with(input, &DecodeOptions::TOLERANT).expect("tracing changes nothing");
+            assert_eq!(untraced.value, t.value, "tracing changes nothing");
+            assert_eq!(untraced.deviations, t.deviations, "tracing changes nothing");
             let (needed, value) = (t.value.encoded_len(), t.value);
             assert_eq!(
                 needed,
@@ -122,7 +125,8 @@ pub fn xml_value<T: Codec<'static>>(value: &T) {
     }
 }
 
-fn around<T: Codec<'static>>(value: &T, input: &'static [u8]) {
+/// Every short buffer is an error, and the limit on the whole message is obeyed.
+pub fn around<T: Codec<'static>>(value: &T, input: &'static [u8]) {
     assert_eq!(input.len(), value.encoded_len());
     for len in 0..input.len() {
         let mut small = vec![0_u8; len];
