@@ -65,7 +65,8 @@ fn printed_sample_of_type_1() {
     expect![[r#"
         UPLOADDATA at byte 381: an end tag without its start tag ([MS-RAI] 6)
         UPLOADDATA.RCTICKET at byte 0: blanks inside the ticket ([MS-RAI] 6)
-    "#]].assert_eq(&deviations(text));
+    "#]]
+    .assert_eq(&deviations(text));
 }
 
 #[test]
@@ -83,7 +84,8 @@ fn printed_sample_of_type_2() {
     expect![[r#"
         UPLOADDATA.RCTICKET at byte 0: blanks inside the ticket ([MS-RAI] 6)
         UPLOADDATA.LHTICKET at byte 0: not an even number of hexadecimal digits ([MS-RAI] 6)
-    "#]].assert_eq(&deviations(text));
+    "#]]
+    .assert_eq(&deviations(text));
 }
 
 #[test]
@@ -284,7 +286,8 @@ fn every_must() {
         UPLOADDATA at byte 259: an end tag without its start tag ([MS-RAI] 6)
          -> 
         Remote Assistance Invitation File at byte 0: the file is only a connection string ([MS-RAI] 6)
-    "#]].assert_eq(&found);
+    "#]]
+    .assert_eq(&found);
 }
 
 #[test]

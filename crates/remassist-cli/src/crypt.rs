@@ -40,7 +40,8 @@ pub fn run(args: &CryptArgs, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn easy_connect(command: &EasyConnectCommand, out: &mut dyn Write) -> Result<(), Failure> {
-    let derive = |key: &EasyConnectKey| Ok::<_, Failure>(PeerKey::derive(key.password.read()?.expose(), key.hours));
+    let derive =
+        |key: &EasyConnectKey| Ok::<_, Failure>(PeerKey::derive(key.password.read()?.expose(), key.hours));
     match command {
         EasyConnectCommand::Password => {
             writeln!(out, "{}", easy_connect::password(&input::stdin_text()?).expose())?;

@@ -43,7 +43,8 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let policy = if args.strict { DecodeOptions::STRICT } else { DecodeOptions::TOLERANT };
     let limits = Limits::DEFAULT.with_message(input::MAX_INPUT);
     let options = policy.with_limits(limits).with_trace(!args.json);
-    let inspected = (kind.inspect)(&input, &options).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
+    let inspected =
+        (kind.inspect)(&input, &options).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
     let ticket = match password {
         Some(password) if kind.name == "invitation" => Ticket::decrypt(&input, password.expose())?,
         _ => None,
@@ -115,7 +116,8 @@ struct Ticket {
 impl Ticket {
     fn decrypt(file: &[u8], password: &str) -> Result<Option<Self>, Failure> {
         let limits = Limits::DEFAULT.with_message(input::MAX_INPUT);
-        let decoded = TextDocument::<Invitation<'_>>::decode_with(file, &DecodeOptions::TOLERANT.with_limits(limits));
+        let decoded =
+            TextDocument::<Invitation<'_>>::decode_with(file, &DecodeOptions::TOLERANT.with_limits(limits));
         let Ok(document) = decoded else { return Ok(None) };
         match document.value.content.decrypt_ticket(password) {
             Ok(text) => Ok(Some(Self { text })),
@@ -129,7 +131,11 @@ impl Ticket {
         let text = self.text.expose();
         let decoded = ConnectionString::parse_with(text, options);
         let decoded = decoded.map_err(|e| Failure::Input(format!("decrypted LHTICKET: {e}")))?;
-        writeln!(out, "\nLHTICKET decrypted, {} bytes; offsets count from the beginning of its text", text.len())?;
+        writeln!(
+            out,
+            "\nLHTICKET decrypted, {} bytes; offsets count from the beginning of its text",
+            text.len()
+        )?;
         if show_secrets {
             writeln!(out, "{text}")?;
         }

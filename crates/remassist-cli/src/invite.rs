@@ -6,9 +6,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use remassist::connstring::{
-    ConnectionString1, ConnectionString2, Endpoint, HashAlgorithm, Host, KeyHash,
-};
+use remassist::connstring::{ConnectionString1, ConnectionString2, Endpoint, HashAlgorithm, Host, KeyHash};
 use remassist::core::text::TextFormat as _;
 use remassist::core::{EncodeError, Secret};
 use remassist::invitation::{InvitationBuilder, encrypt_ticket, generate_pass_stub};
@@ -49,8 +47,9 @@ pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let file = invitation.to_text().map_err(unwritable)?;
     match &args.out {
-        Some(path) => save(path, file.as_bytes())
-            .map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?,
+        Some(path) => {
+            save(path, file.as_bytes()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
+        }
         None => writeln!(out, "{file}")?,
     }
     Ok(())
@@ -63,9 +62,12 @@ fn unwritable(error: EncodeError) -> Failure {
 fn endpoints(args: &InviteArgs) -> Result<Vec<Endpoint<'_>>, Failure> {
     let parse = |text: &'_ String| {
         let endpoint = Endpoint::parse(text);
-        let endpoint = endpoint.ok_or_else(|| Failure::Usage(format!("{text:?} is not HOST:PORT or [IPV6]:PORT")))?;
+        let endpoint =
+            endpoint.ok_or_else(|| Failure::Usage(format!("{text:?} is not HOST:PORT or [IPV6]:PORT")))?;
         if args.file_type == 1 && matches!(endpoint.host, Host::Ipv6 { .. }) {
-            return Err(Failure::Usage(format!("{text:?}: an invitation of type 1 cannot hold IPv6 addresses")));
+            return Err(Failure::Usage(format!(
+                "{text:?}: an invitation of type 1 cannot hold IPv6 addresses"
+            )));
         }
         Ok(endpoint.into_owned())
     };

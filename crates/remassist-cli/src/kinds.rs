@@ -32,7 +32,11 @@ pub struct Kind {
 
 macro_rules! kind {
     ($name:literal, $borrowed:ty, $owned:ty) => {
-        Kind { name: $name, inspect: |input, options| inspect::<$borrowed>(input, options), encode: encode::<$owned> }
+        Kind {
+            name: $name,
+            inspect: |input, options| inspect::<$borrowed>(input, options),
+            encode: encode::<$owned>,
+        }
     };
 }
 
@@ -40,7 +44,11 @@ macro_rules! kind {
 pub static KINDS: &[Kind] = &[
     kind!("comqc", Message<'_>, Message<'static>),
     kind!("invitation", TextDocument<'_, Invitation<'_>>, TextDocument<'static, Invitation<'static>>),
-    kind!("connstring", TextDocument<'_, ConnectionString<'_>>, TextDocument<'static, ConnectionString<'static>>),
+    kind!(
+        "connstring",
+        TextDocument<'_, ConnectionString<'_>>,
+        TextDocument<'static, ConnectionString<'static>>
+    ),
     kind!("rccommand", TextDocument<'_, RcCommand<'_>>, TextDocument<'static, RcCommand<'static>>),
     kind!("contact", TextDocument<'_, ContactFile<'_>>, TextDocument<'static, ContactFile<'static>>),
     kind!("rc-ctl", ControlPayload<'_>, ControlPayload<'static>),

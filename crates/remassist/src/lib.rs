@@ -3,10 +3,10 @@
 
 pub use remassist_core as core;
 
-#[cfg(feature = "channel")]
-pub use ra_channel as channel;
 #[cfg(feature = "comqc")]
 pub use comqc_format as comqc;
+#[cfg(feature = "channel")]
+pub use ra_channel as channel;
 #[cfg(feature = "connstring")]
 pub use ra_connstring as connstring;
 #[cfg(feature = "invitation")]

@@ -1,5 +1,7 @@
 use ra_connstring::ConnectionString;
-use ra_invitation::{Invitation, InvitationKind, TicketError, decrypt_pass_stub, decrypt_ticket, encrypt_ticket};
+use ra_invitation::{
+    Invitation, InvitationKind, TicketError, decrypt_pass_stub, decrypt_ticket, encrypt_ticket,
+};
 use remassist_core::Decode;
 use remassist_core::text::{TextDocument, TextFormat as _};
 
