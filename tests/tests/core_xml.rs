@@ -67,86 +67,86 @@ fn errors_tell_what_where_and_by_which_section() {
     for text in texts {
         let error = Sample::parse(text).expect_err(text);
         assert!(!error.to_string().contains("hunter2"));
-        shown += &format!("{text}\n    {error}\n");
+        shown += &format!("{text:?}\n    {error}\n");
     }
     expect![[r#"
-
+        ""
             SAMPLE at byte 0: the text ends before the XML element does ([TEST] 1)
-  
+        "  "
             SAMPLE at byte 2: the text ends before the XML element does ([TEST] 1)
-        CALL
+        "CALL"
             SAMPLE at byte 0: text where only XML elements may stand ([TEST] 1)
-        <CALL
+        "<CALL"
             SAMPLE at byte 0: the text ends inside a tag ([TEST] 1)
-        <CALL>
+        "<CALL>"
             SAMPLE at byte 6: the text ends before the XML element does ([TEST] 1)
-        <CALL NAME="1
+        "<CALL NAME=\"1"
             SAMPLE at byte 0: the text ends inside an attribute's value ([TEST] 1)
-        <CALL NAME='1
+        "<CALL NAME='1"
             SAMPLE at byte 0: the text ends inside an attribute's value ([TEST] 1)
-        <CALL NAME=1/>
+        "<CALL NAME=1/>"
             CALL at byte 5: malformed attribute ([TEST] 1.1)
-        <CALL NAME/>
+        "<CALL NAME/>"
             CALL at byte 5: malformed attribute ([TEST] 1.1)
-        <CALL NAME="1"/ >
+        "<CALL NAME=\"1\"/ >"
             CALL at byte 13: malformed attribute ([TEST] 1.1)
-        <1/>
+        "<1/>"
             SAMPLE at byte 0: an element's name is not an XML name ([TEST] 1)
-        <CALL 1=""/>
+        "<CALL 1=\"\"/>"
             CALL at byte 6: an attribute's name is not an XML name ([TEST] 1.1)
-        <CALL NAME="1" NAME="2"/>
+        "<CALL NAME=\"1\" NAME=\"2\"/>"
             CALL.NAME at byte 15: an attribute stands twice ([TEST] 1.1)
-        <CALL PASS="hunter2" PASS=""/>
+        "<CALL PASS=\"hunter2\" PASS=\"\"/>"
             CALL.PASS at byte 21: an attribute stands twice ([TEST] 1.1)
-        <CALL PASS="hunter2&"/>
+        "<CALL PASS=\"hunter2&\"/>"
             CALL.PASS at byte 19: '&' that begins no reference ([TEST] 1.1)
-        <CALL NAME="a<b"/>
+        "<CALL NAME=\"a<b\"/>"
             CALL.NAME at byte 13: '<' in an attribute's value ([TEST] 1.1)
-        <CALL NAME="&nbsp;"/>
+        "<CALL NAME=\"&nbsp;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="ab&#0;"/>
+        "<CALL NAME=\"ab&#0;\"/>"
             CALL.NAME at byte 14: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&#xD800;"/>
+        "<CALL NAME=\"&#xD800;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&#x110000;"/>
+        "<CALL NAME=\"&#x110000;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&#xFFFE;"/>
+        "<CALL NAME=\"&#xFFFE;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&#+65;"/>
+        "<CALL NAME=\"&#+65;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&#X41;"/>
+        "<CALL NAME=\"&#X41;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&#;"/>
+        "<CALL NAME=\"&#;\"/>"
             CALL.NAME at byte 12: a reference that is not predefined in XML ([TEST] 1.1)
-        <CALL NAME="&"/>
+        "<CALL NAME=\"&\"/>"
             CALL.NAME at byte 12: '&' that begins no reference ([TEST] 1.1)
-        <CALL NAME=""/>
+        "<CALL NAME=\"\u{1}\"/>"
             CALL.NAME at byte 12: a character that cannot stand in XML ([TEST] 1.1)
-        <CALL NAME="￿"/>
+        "<CALL NAME=\"\u{ffff}\"/>"
             CALL.NAME at byte 12: a character that cannot stand in XML ([TEST] 1.1)
-        <CALL>text</CALL>
+        "<CALL>text</CALL>"
             SAMPLE at byte 6: text where only XML elements may stand ([TEST] 1)
-        <CALL>&amp;</CALL>
+        "<CALL>&amp;</CALL>"
             SAMPLE at byte 6: text where only XML elements may stand ([TEST] 1)
-        <CALL><![CDATA[x]]></CALL>
+        "<CALL><![CDATA[x]]></CALL>"
             SAMPLE at byte 6: text where only XML elements may stand ([TEST] 1)
-        <!DOCTYPE CALL [<!ENTITY a "b">]><CALL NAME="&a;"/>
+        "<!DOCTYPE CALL [<!ENTITY a \"b\">]><CALL NAME=\"&a;\"/>"
             SAMPLE at byte 0: a DOCTYPE is refused ([TEST] 1)
-        <CALL/><CALL/>
+        "<CALL/><CALL/>"
             SAMPLE at byte 7: 7 bytes left after the value ([TEST] 1)
-        <CALL/>x
+        "<CALL/>x"
             SAMPLE at byte 7: 1 bytes left after the value ([TEST] 1)
-        <CALL></ITEM></CALL>
+        "<CALL></ITEM></CALL>"
             ITEM at byte 6: an end tag without its start tag ([TEST] 1.2)
-        </CALL>
+        "</CALL>"
             CALL at byte 0: an end tag without its start tag ([TEST] 1.1)
-         <?xml version="1.0"?><CALL/>
+        " <?xml version=\"1.0\"?><CALL/>"
             SAMPLE at byte 1: an XML declaration that does not come first ([TEST] 1)
-        <CALL><!-- </CALL>
+        "<CALL><!-- </CALL>"
             SAMPLE at byte 6: the text ends inside a comment ([TEST] 1)
-        ﻿<CALL/>
+        "\u{feff}<CALL/>"
             SAMPLE at byte 0: text where only XML elements may stand ([TEST] 1)
-        <CALL>﻿   <ITEM/></CALL>
+        "<CALL>\u{feff}   <ITEM/></CALL>"
             SAMPLE at byte 6: text where only XML elements may stand ([TEST] 1)
     "#]]
     .assert_eq(&shown);

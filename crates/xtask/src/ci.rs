@@ -44,7 +44,8 @@ pub fn ci() -> Result {
             }
         };
         println!("==== {name}: {told} ({}) ====", seconds(begun.elapsed()));
-        lines.push(format!("{name:<12} {:>7}  {told}", seconds(begun.elapsed())));
+        let short = told.lines().next().unwrap_or_default();
+        lines.push(format!("{name:<12} {:>7}  {short}", seconds(begun.elapsed())));
     }
     println!("\n==== summary ====\n{}", lines.join("\n"));
     println!("all of it    {:>7}", seconds(start.elapsed()));

@@ -93,7 +93,7 @@ enum Event {
 }
 
 impl Event {
-    /// TPKT ([T123] 8) around an X.224 connection request ([X224] 13.3).
+    /// TPKT (T.123, 8) around an X.224 connection request (X.224, 13.3).
     fn connection_request(self) -> Result {
         match self {
             Self::Connected(bytes) => match bytes[..] {
