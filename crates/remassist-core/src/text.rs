@@ -403,6 +403,12 @@ impl<'t, 'a> TextCursor<'t, 'a> {
         self.source.text.get(self.position..).unwrap_or_default()
     }
 
+    /// All of the text.
+    #[must_use]
+    pub fn text(&self) -> &'t str {
+        &self.source.text
+    }
+
     /// Position in the text, in bytes of UTF-8.
     #[must_use]
     pub fn position(&self) -> usize {
