@@ -68,6 +68,10 @@ impl<'a> RcCommand<'a> {
         let mut fields = Fields::default();
         for (attribute, value) in self.attributes.iter() {
             let field = match attribute {
+                "NAME" => {
+                    fields.name = Some(value);
+                    continue;
+                }
                 "FILENAME" => &mut fields.file_name,
                 "FILESIZE" => &mut fields.file_size,
                 "CHANNELID" => &mut fields.channel_id,
@@ -96,6 +100,7 @@ impl<'a> RcCommand<'a> {
 
 #[derive(Default)]
 struct Fields<'a> {
+    name: Option<&'a str>,
     file_name: Option<&'a str>,
     file_size: Option<&'a str>,
     channel_id: Option<&'a str>,
@@ -107,7 +112,7 @@ struct Fields<'a> {
     expert_ip_data: Option<&'a str>,
     property: Option<&'a str>,
     value: Option<&'a str>,
-    /// How many of them are there.
+    /// How many of them are there, without NAME.
     known: usize,
 }
 
@@ -177,18 +182,18 @@ impl<'a> TextFormat<'a> for RcCommand<'a> {
             return Err(cursor.error(start, &AT, Kind::Rule("elements inside an RCCOMMAND")));
         }
         let this = Self { attributes: root.attributes };
-        if this.attributes.get("NAME").is_none() {
+        let fields = this.fields();
+        let Some(name) = fields.name else {
             return Err(cursor.error(start, &NAME, Kind::Rule("the attribute is missing")));
-        }
+        };
         let broken = |name: &str, rule| {
             let spec = ATTRIBUTES.iter().find(|a| a.name == name);
             cursor.must(false, start, spec.map_or(&NAME, |a| &a.at), Kind::Rule(rule))
         };
-        let Some(name) = Name::parse(this.name()) else {
+        let Some(name) = Name::parse(name) else {
             broken("NAME", "the command is not one that the specification knows")?;
             return Ok(this);
         };
-        let fields = this.fields();
         if !fields.are_of(name) {
             let foreign = this
                 .attributes

@@ -224,16 +224,12 @@ impl<'a, T: TextFormat<'a>> Decode<'a> for TextDocument<'a, T> {
         })?;
         let source = Source::new(text, encoding, base);
         let (content, tail) = parse_content::<T>(context, &source)?;
-        let tail_at = source.wire(tail.start);
-        let tail = source.cow(tail);
-        if T::RULES.terminated {
-            context.must(
-                tail == "\0",
-                tail_at,
-                T::AT,
-                Kind::Rule("the text does not end with exactly one NUL"),
-            )?;
+        let terminated = source.text.get(tail.clone()) == Some("\0");
+        if T::RULES.terminated && !terminated {
+            let rule = Kind::Rule("the text does not end with exactly one NUL");
+            context.must(false, source.wire(tail.start), T::AT, rule)?;
         }
+        let tail = if terminated { Cow::Borrowed("\0") } else { source.cow(tail) };
         Ok(Self { encoding, bom, content, tail })
     }
 }

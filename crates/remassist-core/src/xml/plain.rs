@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::attributes::{Attributes, Span};
-use super::chars::is_plain;
 use super::{Element, ElementSpec, MAX_ATTRIBUTES, MAX_DEPTH, Schema};
 use crate::text::TextCursor;
 
@@ -19,13 +18,8 @@ pub(super) fn element<'a>(cursor: &mut TextCursor<'_, 'a>, schema: &'static Sche
         return None;
     }
     let (depth, elements) = (cursor.limits().depth.min(MAX_DEPTH), cursor.limits().items);
-    let bytes = cursor.text().as_bytes();
-    let mut reader = Reader { cursor, bytes, at: cursor.position(), schema, elements };
-    if !reader.skip(b'<') {
-        return None;
-    }
-    let element = reader.element(depth)?;
-    let end = reader.at;
+    let mut reader = Reader { cursor, bytes: cursor.text().as_bytes(), schema, elements };
+    let (element, end) = reader.element(cursor.position(), depth)?;
     cursor.move_to(end);
     Some(element)
 }
@@ -33,73 +27,84 @@ pub(super) fn element<'a>(cursor: &mut TextCursor<'_, 'a>, schema: &'static Sche
 struct Reader<'p, 't, 'a> {
     cursor: &'p TextCursor<'t, 'a>,
     bytes: &'t [u8],
-    /// Position in the text.
-    at: usize,
     schema: &'static Schema,
     /// How many elements may still come.
     elements: usize,
 }
 
 impl<'a> Reader<'_, '_, 'a> {
-    /// An element whose `<` was read.
-    fn element(&mut self, depth: usize) -> Option<Element<'a>> {
+    /// The element at a position, and where it ends.
+    fn element(&mut self, at: usize, depth: usize) -> Option<(Element<'a>, usize)> {
+        let bytes = self.bytes;
         let below = depth.checked_sub(1)?;
         self.elements = self.elements.checked_sub(1)?;
-        let name = self.name()?;
-        let written = self.bytes.get(name.clone())?;
+        let start = after(bytes, at, b'<')?;
+        let name = start..name_end(bytes, start)?;
+        let written = bytes.get(name.clone())?;
         let spec = self.schema.element(written);
-        let attributes = self.attributes(spec)?;
+        let (attributes, mut at) = self.attributes(name.end, spec)?;
         let name = match spec {
             Some(spec) => Cow::Borrowed(spec.name),
             None => self.cursor.cow(name),
         };
-        let mut element = Element { name, attributes, children: Vec::new() };
-        if self.skip(b'/') {
-            return self.skip(b'>').then_some(element);
-        }
-        if !self.skip(b'>') {
-            return None;
-        }
-        loop {
-            self.blanks();
-            if !self.skip(b'<') {
-                return None;
+        let mut children = Vec::new();
+        if byte(bytes, at) == b'/' {
+            at = after(bytes, at.wrapping_add(1), b'>')?;
+        } else {
+            at = after(bytes, at, b'>')?;
+            loop {
+                at = blanks_end(bytes, at);
+                if let Some(start) = after(bytes, at, b'<').and_then(|at| after(bytes, at, b'/')) {
+                    let end = name_end(bytes, start)?;
+                    if bytes.get(start..end) != Some(written) {
+                        return None;
+                    }
+                    at = after(bytes, end, b'>')?;
+                    break;
+                }
+                let (child, end) = self.element(at, below)?;
+                children.push(child);
+                at = end;
             }
-            if self.skip(b'/') {
-                let end = self.name()?;
-                return (self.bytes.get(end)? == written && self.skip(b'>')).then_some(element);
-            }
-            element.children.push(self.element(below)?);
         }
+        Some((Element { name, attributes, children }, at))
     }
 
-    /// The attributes up to the end of the tag.
-    fn attributes(&mut self, spec: Option<&'static ElementSpec>) -> Option<Attributes<'a>> {
-        let (start, bytes) = (self.at, self.bytes);
-        let (items, string) = (self.cursor.limits().items.min(MAX_ATTRIBUTES), self.cursor.limits().string);
+    /// The attributes that stand between the name of an element and the end of its tag, and where they end.
+    fn attributes(
+        &self,
+        start: usize,
+        spec: Option<&'static ElementSpec>,
+    ) -> Option<(Attributes<'a>, usize)> {
+        let part = self.bytes.get(start..)?;
+        let limits = self.cursor.limits();
         let mut spans: Vec<Span> = Vec::new();
-        let part = bytes.get(start..)?;
-        while self.blanks() && class(self.peek()) & START != 0 {
-            let name = self.name()?;
-            if !(self.skip(b'=') && self.skip(b'"')) {
-                return None;
+        let mut at = 0;
+        loop {
+            let begin = blanks_end(part, at);
+            if begin == at || class(byte(part, begin)) & START == 0 {
+                at = begin;
+                break;
             }
-            let value = self.value()?;
-            let from_start =
-                |range: Range<usize>| range.start.wrapping_sub(start)..range.end.wrapping_sub(start);
-            let span = Span { name: from_start(name), value: from_start(value), secret: false };
-            let written = part.get(span.name.clone())?;
-            let twice = spans.iter().any(|other| is(part, &other.name, written));
-            if twice || spans.len() >= items || span.value.len() > string {
+            let name = begin..name_end(part, begin)?;
+            let from = after(part, after(part, name.end, b'=')?, b'"')?;
+            let value = from..value_end(part, from);
+            at = after(part, value.end, b'"')?;
+            let written = part.get(name.clone())?;
+            if spans.iter().any(|other| is(part, &other.name, written))
+                || spans.len() >= limits.items.min(MAX_ATTRIBUTES)
+                || value.len() > limits.string
+            {
                 return None;
             }
             if spans.is_empty() {
-                spans.reserve_exact(4);
+                spans = Vec::with_capacity(4);
             }
-            spans.push(span);
+            spans.push(Span { name, value, secret: false });
         }
+        let end = start.wrapping_add(at);
         if spans.is_empty() {
-            return Some(Attributes::new());
+            return Some((Attributes::new(), end));
         }
         for secret in spec.map_or(&[][..], |s| s.attributes).iter().filter(|a| a.secret) {
             if let Some(span) = spans.iter_mut().find(|span| is(part, &span.name, secret.name.as_bytes())) {
@@ -107,60 +112,77 @@ impl<'a> Reader<'_, '_, 'a> {
                 self.cursor.secret();
             }
         }
-        Some(Attributes::from_spans(self.cursor.cow(start..self.at), spans))
+        Some((Attributes::from_spans(self.cursor.cow(start..end), spans), end))
     }
+}
 
-    fn peek(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or_default()
+/// A byte; behind the end of the text 0, which is never plain.
+fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default()
+}
+
+/// The position behind a byte that must be there.
+fn after(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
+    if bytes.get(at) == Some(&expected) { Some(at.wrapping_add(1)) } else { None }
+}
+
+/// The position behind blanks, if there are any.
+fn blanks_end(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(byte(bytes, at), b' ' | b'\t' | b'\r' | b'\n') {
+        at = at.wrapping_add(1);
     }
+    at
+}
 
-    fn skip(&mut self, byte: u8) -> bool {
-        let found = self.bytes.get(self.at) == Some(&byte);
-        if found {
-            self.at = self.at.wrapping_add(1);
-        }
-        found
+/// The end of a name of ASCII letters, digits and signs.
+fn name_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    if class(byte(bytes, at)) & START == 0 {
+        return None;
     }
-
-    /// Goes behind blanks; whether there were any.
-    fn blanks(&mut self) -> bool {
-        let start = self.at;
-        while matches!(self.peek(), b' ' | b'\t' | b'\r' | b'\n') {
-            self.at = self.at.wrapping_add(1);
-        }
-        self.at > start
+    while class(byte(bytes, at)) & NAME != 0 {
+        at = at.wrapping_add(1);
     }
+    Some(at)
+}
 
-    /// A name of ASCII letters, digits and signs.
-    fn name(&mut self) -> Option<Range<usize>> {
-        let start = self.at;
-        if class(self.peek()) & START == 0 {
-            return None;
-        }
-        let len = self.bytes.get(start..)?.iter().position(|b| class(*b) & NAME == 0)?;
-        self.at = start.wrapping_add(len);
-        Some(start..self.at)
-    }
-
-    /// A value that means what it shows, and its closing quote.
-    fn value(&mut self) -> Option<Range<usize>> {
-        let start = self.at;
-        let rest = self.bytes.get(start..)?;
-        let mut len = 0_usize;
-        for word in rest.as_chunks::<8>().0 {
-            let stop = special(u64::from_le_bytes(*word));
-            if stop < 8 {
-                len = len.wrapping_add(stop);
-                break;
+/// The end of a value that means what it shows: the first byte that does not.
+fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let word = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
+        // 8 when nothing is found.
+        let passed = not_ascii_value(u64::from_le_bytes(word)).trailing_zeros() >> 3;
+        at = at.wrapping_add(crate::usize_from(passed));
+        if passed < 8 {
+            // U+FFFE and U+FFFF, which begin with 0xEF, cannot stand in XML.
+            if matches!(byte(bytes, at), 0..0x80 | 0xEF) {
+                return at;
             }
-            len = len.wrapping_add(8);
+            at = at.wrapping_add(1);
         }
-        // Near the end of the text there is no whole word.
-        let more = rest.get(len..)?.iter().position(|b| class(*b) & VALUE == 0)?;
-        self.at = start.wrapping_add(len).wrapping_add(more);
-        let value = start..self.at;
-        self.skip(b'"').then_some(value)
     }
+}
+
+/// The next bytes, zeros behind the end of the text.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    word
+}
+
+/// The top bit of the first of eight bytes that is not ASCII, or does not mean itself in a value in double quotes;
+/// perhaps also of later ones.
+const fn not_ascii_value(word: u64) -> u64 {
+    const fn all(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    // Top bits below: of bytes below the limit, of bytes that are zero. What is borrowed from later bytes comes from
+    // one that is itself found.
+    let control = word.wrapping_sub(all(b' '));
+    let quote_or_and = ((word & !all(b'"' ^ b'&')) ^ all(b'"' & b'&')).wrapping_sub(all(1));
+    let less = (word ^ all(b'<')).wrapping_sub(all(1));
+    (word | control | quote_or_and | less) & all(0x80)
 }
 
 /// Whether a part of the bytes is `name`: lengths first, as most names differ in them.
@@ -168,23 +190,10 @@ fn is(bytes: &[u8], part: &Range<usize>, name: &[u8]) -> bool {
     part.len() == name.len() && bytes.get(part.clone()) == Some(name)
 }
 
-/// Index of the first of eight bytes that does not mean itself in a value, or 8.
-fn special(word: u64) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The top bit of each byte below the limit, perhaps also of bytes above the first one.
-    let below = |x: u64, limit: u8| x.wrapping_sub(ONES.wrapping_mul(u64::from(limit))) & !x & HIGHS;
-    let is = |byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
-    let found = below(word, b' ') | is(b'"') | is(b'&') | is(b'<') | is(0xEF);
-    usize::try_from(found.trailing_zeros()).unwrap_or_default() >> 3
-}
-
 /// May begin a name.
 const START: u8 = 1;
 /// May stand in a name.
 const NAME: u8 = 2;
-/// Means itself in a value in double quotes.
-const VALUE: u8 = 4;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -192,13 +201,10 @@ const CLASSES: [u8; 256] = {
     let mut byte = 0_u8;
     while let Some((class, more)) = rest.split_first_mut() {
         if byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') {
-            *class |= START | NAME;
+            *class = START | NAME;
         }
         if byte.is_ascii_digit() || matches!(byte, b'-' | b'.') {
-            *class |= NAME;
-        }
-        if is_plain(byte) && byte != b'"' {
-            *class |= VALUE;
+            *class = NAME;
         }
         byte = byte.wrapping_add(1);
         rest = more;
