@@ -16,9 +16,9 @@ const fn attribute(name: &'static str) -> AttributeSpec {
 }
 static AT: At = At::new("[MS-RA]", "2.2.2", ELEMENT, "");
 static NAME: At = At::new("[MS-RA]", "2.2.2", ELEMENT, "NAME");
-static SCHEMA: Schema = Schema { at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), elements: ELEMENTS };
-static ELEMENTS: &[ElementSpec] =
-    &[ElementSpec { name: ELEMENT, at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), attributes: ATTRIBUTES }];
+static SCHEMA: Schema = Schema { at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), elements: &ELEMENTS };
+static ELEMENTS: [ElementSpec; 1] =
+    [ElementSpec { name: ELEMENT, at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), attributes: ATTRIBUTES }];
 static ATTRIBUTES: &[AttributeSpec] = &[
     attribute("NAME"),
     attribute("FILENAME"),
@@ -165,23 +165,35 @@ fn number<T: std::str::FromStr>(name: Name, attribute: &'static str, text: &str)
     number.ok_or(CommandError::Malformed { name, attribute })
 }
 
+/// The attributes of a message that is not in its plainest form.
+fn of_document<'a>(cursor: &mut TextCursor<'_, 'a>) -> Result<Attributes<'a>, DecodeError> {
+    let start = cursor.position();
+    let Document { declaration, root } = Document::parse(cursor, &SCHEMA)?;
+    let broken = |rule| Err(cursor.error(start, &AT, Kind::Rule(rule)));
+    if root.name != ELEMENT {
+        return broken("the element is not RCCOMMAND");
+    }
+    if declaration.is_some() {
+        return broken("an XML declaration before an RCCOMMAND");
+    }
+    if !root.children.is_empty() {
+        return broken("elements inside an RCCOMMAND");
+    }
+    Ok(root.attributes)
+}
+
 impl<'a> TextFormat<'a> for RcCommand<'a> {
     const AT: &'static At = &AT;
     const RULES: TextRules = TextRules::UNICODE_Z;
 
     fn parse_text(cursor: &mut TextCursor<'_, 'a>) -> Result<Self, DecodeError> {
         let start = cursor.position();
-        let Document { declaration, root } = Document::parse(cursor, &SCHEMA)?;
-        if root.name != ELEMENT {
-            return Err(cursor.error(start, &AT, Kind::Rule("the element is not RCCOMMAND")));
-        }
-        if declaration.is_some() {
-            return Err(cursor.error(start, &AT, Kind::Rule("an XML declaration before an RCCOMMAND")));
-        }
-        if !root.children.is_empty() {
-            return Err(cursor.error(start, &AT, Kind::Rule("elements inside an RCCOMMAND")));
-        }
-        let this = Self { attributes: root.attributes };
+        let [element] = &ELEMENTS;
+        let attributes = match Attributes::parse_plain(cursor, element) {
+            Some(attributes) => attributes,
+            None => of_document(cursor)?,
+        };
+        let this = Self { attributes };
         let fields = this.fields();
         let Some(name) = fields.name else {
             return Err(cursor.error(start, &NAME, Kind::Rule("the attribute is missing")));

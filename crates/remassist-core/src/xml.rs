@@ -72,8 +72,8 @@ impl ElementSpec {
         self.attributes.iter().find(|a| a.name == attribute).map_or(&self.at, |a| &a.at)
     }
 
-    fn is_secret(&self, attribute: &str) -> bool {
-        self.attributes.iter().any(|a| a.secret && a.name == attribute)
+    fn is_secret(&self, attribute: &[u8]) -> bool {
+        self.attributes.iter().any(|a| a.secret && a.name.as_bytes() == attribute)
     }
 }
 

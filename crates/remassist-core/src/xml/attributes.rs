@@ -9,6 +9,8 @@ use core::ops::Range;
 use zeroize::Zeroize as _;
 
 use super::chars::{escape, is_char, is_name};
+use super::{ElementSpec, plain};
+use crate::text::TextCursor;
 use crate::{At, EncodeError};
 
 /// Attributes in the order in which they stand, with the values that an XML reader reports.
@@ -36,9 +38,20 @@ impl<'a> Attributes<'a> {
         Self { text: Cow::Borrowed(""), spans: Vec::new(), secret: false }
     }
 
+    /// The attributes of an element that is all there is to read, such as `<NAME A="1"/>`, and leaves the cursor behind
+    /// it. `None`, and nothing has happened, where anything but the plainest form of such an element stands, or its
+    /// fields are to be recorded: [`Document::parse`](super::Document::parse) then tells more.
+    pub fn parse_plain(cursor: &mut TextCursor<'_, 'a>, element: &'static ElementSpec) -> Option<Self> {
+        plain::lone(cursor, element)
+    }
+
     pub(super) fn from_spans(text: Cow<'a, str>, spans: Vec<Span>) -> Self {
         let secret = spans.iter().any(|s| s.secret);
         Self { text, spans, secret }
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        self.secret
     }
 
     /// Number of attributes.
@@ -61,7 +74,9 @@ impl<'a> Attributes<'a> {
 
     /// Names and values in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator + '_ {
-        self.spans.iter().map(|span| (self.slice(&span.name), self.slice(&span.value)))
+        let text: &str = &self.text;
+        let slice = move |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        self.spans.iter().map(move |span| (slice(&span.name), slice(&span.value)))
     }
 
     /// Lengths first: most names differ in them.

@@ -6,7 +6,6 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::attributes::{Attributes, Span};
 use super::{Element, ElementSpec, MAX_ATTRIBUTES, MAX_DEPTH, Schema};
@@ -22,6 +21,27 @@ pub(super) fn element<'a>(cursor: &mut TextCursor<'_, 'a>, schema: &'static Sche
     let (element, end) = reader.element(cursor.position(), depth)?;
     cursor.move_to(end);
     Some(element)
+}
+
+/// The attributes of the element at the cursor, which then stands behind it, when it is named as `spec` says and closes
+/// itself: as [`element`], without what an element is made of besides.
+pub(super) fn lone<'a>(
+    cursor: &mut TextCursor<'_, 'a>,
+    spec: &'static ElementSpec,
+) -> Option<Attributes<'a>> {
+    let limits = cursor.limits();
+    if cursor.tracing() || limits.depth == 0 || limits.items == 0 {
+        return None;
+    }
+    let bytes = cursor.text().as_bytes();
+    let start = after(bytes, cursor.position(), b'<')?;
+    if !bytes.get(start..)?.starts_with(spec.name.as_bytes()) {
+        return None;
+    }
+    let (attributes, end) = attributes(cursor, start.wrapping_add(spec.name.len()), Some(spec))?;
+    let end = after(bytes, after(bytes, end, b'/')?, b'>')?;
+    cursor.move_to(end);
+    Some(attributes)
 }
 
 struct Reader<'p, 't, 'a> {
@@ -42,7 +62,7 @@ impl<'a> Reader<'_, '_, 'a> {
         let name = start..name_end(bytes, start)?;
         let written = bytes.get(name.clone())?;
         let spec = self.schema.element(written);
-        let (attributes, mut at) = self.attributes(name.end, spec)?;
+        let (attributes, mut at) = attributes(self.cursor, name.end, spec)?;
         let name = match spec {
             Some(spec) => Cow::Borrowed(spec.name),
             None => self.cursor.cow(name),
@@ -69,51 +89,63 @@ impl<'a> Reader<'_, '_, 'a> {
         }
         Some((Element { name, attributes, children }, at))
     }
+}
 
-    /// The attributes that stand between the name of an element and the end of its tag, and where they end.
-    fn attributes(
-        &self,
-        start: usize,
-        spec: Option<&'static ElementSpec>,
-    ) -> Option<(Attributes<'a>, usize)> {
-        let part = self.bytes.get(start..)?;
-        let limits = self.cursor.limits();
-        let mut spans: Vec<Span> = Vec::new();
-        let mut at = 0;
-        loop {
-            let begin = blanks_end(part, at);
-            if begin == at || class(byte(part, begin)) & START == 0 {
-                at = begin;
-                break;
-            }
-            let name = begin..name_end(part, begin)?;
-            let from = after(part, after(part, name.end, b'=')?, b'"')?;
-            let value = from..value_end(part, from);
-            at = after(part, value.end, b'"')?;
-            let written = part.get(name.clone())?;
-            if spans.iter().any(|other| is(part, &other.name, written))
-                || spans.len() >= limits.items.min(MAX_ATTRIBUTES)
-                || value.len() > limits.string
-            {
-                return None;
-            }
-            if spans.is_empty() {
-                spans = Vec::with_capacity(4);
-            }
-            spans.push(Span { name, value, secret: false });
+/// The attributes that stand between the name of an element and the end of its tag, and where they end.
+fn attributes<'a>(
+    cursor: &TextCursor<'_, 'a>,
+    start: usize,
+    spec: Option<&'static ElementSpec>,
+) -> Option<(Attributes<'a>, usize)> {
+    let part = cursor.text().as_bytes().get(start..)?;
+    let limits = cursor.limits();
+    let mut expected = spec.map_or(&[][..], |s| s.attributes).iter();
+    let mut spans: Vec<Span> = Vec::new();
+    let mut at = 0;
+    loop {
+        let begin = blanks_end(part, at);
+        if begin == at || matches!(byte(part, begin), b'/' | b'>') {
+            at = begin;
+            break;
         }
-        let end = start.wrapping_add(at);
+        let (end, secret) = match expected.find(|a| stands(part, begin, a.name)) {
+            Some(known) => (begin.wrapping_add(known.name.len()), known.secret),
+            // Not defined, or not in the order of the definition: only such a one can stand twice.
+            None => {
+                let end = name_end(part, begin)?;
+                let name = part.get(begin..end)?;
+                if spans.iter().any(|other| part.get(other.name.clone()) == Some(name)) {
+                    return None;
+                }
+                (end, spec.is_some_and(|s| s.is_secret(name)))
+            }
+        };
+        let from = after(part, after(part, end, b'=')?, b'"')?;
+        let value = from..value_end(part, from);
+        at = after(part, value.end, b'"')?;
+        if spans.len() >= limits.items.min(MAX_ATTRIBUTES) || value.len() > limits.string {
+            return None;
+        }
         if spans.is_empty() {
-            return Some((Attributes::new(), end));
+            spans = Vec::with_capacity(4);
         }
-        for secret in spec.map_or(&[][..], |s| s.attributes).iter().filter(|a| a.secret) {
-            if let Some(span) = spans.iter_mut().find(|span| is(part, &span.name, secret.name.as_bytes())) {
-                span.secret = true;
-                self.cursor.secret();
-            }
-        }
-        Some((Attributes::from_spans(self.cursor.cow(start..end), spans), end))
+        spans.push(Span { name: begin..end, value, secret });
     }
+    let end = start.wrapping_add(at);
+    if spans.is_empty() {
+        return Some((Attributes::new(), end));
+    }
+    let attributes = Attributes::from_spans(cursor.cow(start..end), spans);
+    if attributes.is_secret() {
+        cursor.secret();
+    }
+    Some((attributes, end))
+}
+
+/// Whether an attribute of this name begins here.
+fn stands(bytes: &[u8], at: usize, name: &str) -> bool {
+    let end = at.wrapping_add(name.len());
+    byte(bytes, end) == b'=' && bytes.get(at..end) == Some(name.as_bytes())
 }
 
 /// A byte; behind the end of the text 0, which is never plain.
@@ -177,17 +209,11 @@ const fn not_ascii_value(word: u64) -> u64 {
     const fn all(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
     }
-    // Top bits below: of bytes below the limit, of bytes that are zero. What is borrowed from later bytes comes from
-    // one that is itself found.
+    // Going below zero sets the top bit, and borrows from the next byte, which may then be found without reason.
     let control = word.wrapping_sub(all(b' '));
     let quote_or_and = ((word & !all(b'"' ^ b'&')) ^ all(b'"' & b'&')).wrapping_sub(all(1));
     let less = (word ^ all(b'<')).wrapping_sub(all(1));
     (word | control | quote_or_and | less) & all(0x80)
-}
-
-/// Whether a part of the bytes is `name`: lengths first, as most names differ in them.
-fn is(bytes: &[u8], part: &Range<usize>, name: &[u8]) -> bool {
-    part.len() == name.len() && bytes.get(part.clone()) == Some(name)
 }
 
 /// May begin a name.

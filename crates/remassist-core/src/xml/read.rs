@@ -263,7 +263,7 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
             let kind = Kind::LimitExceeded { limit: "string bytes", max: limits.string };
             return Err(cursor.error(value_at, at, kind));
         }
-        let secret = self.spec.is_some_and(|s| s.is_secret(key));
+        let secret = self.spec.is_some_and(|s| s.is_secret(key.as_bytes()));
         cursor.field(value_at..value_at.saturating_add(raw.len()), at);
         if secret {
             cursor.secret();
