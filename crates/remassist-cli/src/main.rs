@@ -1,1 +1,62 @@
-fn main() {}
+//! `remassist`: look into, make and check what the protocols of Remote Assistance and Queued Components carry.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod args;
+mod crypt;
+mod detect;
+mod encode;
+mod input;
+mod inspect;
+mod invite;
+mod kinds;
+mod tree;
+
+use args::{Args, Command};
+
+/// Why the program ends without a result.
+#[derive(Debug)]
+enum Failure {
+    /// The input, or the password, is not what it should be: exit status 1.
+    Input(String),
+    /// The program was called in a way that cannot work: exit status 2.
+    Usage(String),
+    /// The output could not be written: exit status 1, or 0 when nobody reads it any more.
+    Output(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+fn main() -> ExitCode {
+    // Reports wrong usage itself, with exit status 2.
+    let args = Args::parse();
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let result = run(args, &mut out).and_then(|()| Ok(out.flush()?));
+    // What is still buffered must not be written on the way out: nobody may be reading.
+    let _unwritten = out.into_parts();
+    let (status, message) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Err(Failure::Output(e)) => (1, format!("cannot write: {e}")),
+        Err(Failure::Input(message)) => (1, message),
+        Err(Failure::Usage(message)) => (2, message),
+    };
+    let _nobody_listens = writeln!(io::stderr(), "remassist: {message}");
+    ExitCode::from(status)
+}
+
+fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
+    match args.command {
+        Command::Inspect(args) => inspect::run(&args, out),
+        Command::Encode(args) => encode::run(&args, out),
+        Command::Invite(args) => invite::run(&args, out),
+        Command::Crypt(args) => crypt::run(&args, out),
+    }
+}

@@ -12,6 +12,7 @@ mod error;
 mod options;
 mod protocol;
 mod secret;
+mod string;
 #[cfg(feature = "xml")]
 pub mod text;
 mod time;
@@ -27,6 +28,7 @@ pub use error::{At, DecodeError, DecodeErrorKind, Deviation, EncodeError};
 pub use options::{DecodeOptions, Limits, Policy};
 pub use protocol::{Role, Version};
 pub use secret::{Secret, constant_time_eq};
+pub use string::Text;
 pub use time::Time;
 pub use trace::{Format, TraceEntry};
 pub use utf16::Utf16Le;

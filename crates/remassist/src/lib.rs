@@ -1,2 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+
+pub use remassist_core as core;
+
+#[cfg(feature = "channel")]
+pub use ra_channel as channel;
+#[cfg(feature = "comqc")]
+pub use comqc_format as comqc;
+#[cfg(feature = "connstring")]
+pub use ra_connstring as connstring;
+#[cfg(feature = "invitation")]
+pub use ra_invitation as invitation;
+#[cfg(feature = "rccommand")]
+pub use rccommand;

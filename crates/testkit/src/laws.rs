@@ -125,7 +125,8 @@ pub fn xml_value<T: Codec<'static>>(value: &T) {
     }
 }
 
-fn around<T: Codec<'static>>(value: &T, input: &'static [u8]) {
+/// Every short buffer is an error, and the limit on the whole message is obeyed.
+pub fn around<T: Codec<'static>>(value: &T, input: &'static [u8]) {
     assert_eq!(input.len(), value.encoded_len());
     for len in 0..input.len() {
         let mut small = vec![0_u8; len];

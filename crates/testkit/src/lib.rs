@@ -4,4 +4,5 @@ pub mod bench;
 pub mod damage;
 pub mod laws;
 pub mod oracles;
+pub mod sample;
 pub mod vectors;

@@ -53,6 +53,10 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
     fn token(&mut self) -> Result<Option<Element<'a>>, DecodeError> {
         let position = self.cursor.position();
         let text = self.cursor.rest();
+        if text.starts_with('\u{FEFF}') {
+            // quick-xml would take it for a byte order mark and leave it out of its positions.
+            return Err(self.fail(position, "text where only XML elements may stand"));
+        }
         let mut reader = Reader::from_str(text);
         let config = reader.config_mut();
         // End tags are matched here: one kind of stray end tag is known from real files.

@@ -1,0 +1,74 @@
+//! The rules between headers, as they are checked while reading.
+
+use remassist_core::{Cursor, DecodeError, usize_from};
+use uuid::Uuid;
+
+use crate::container::CHDR;
+use crate::header::{OFFSET, Raw, SECD_FIXED};
+use crate::order::{Index, Order};
+use crate::reader::Security;
+use crate::rules;
+
+/// What a reader knows after some headers. Allocates nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Walk<'a> {
+    /// The message from its first byte, as long as Message Size says.
+    pub(crate) message: &'a [u8],
+    pub(crate) order: Order,
+    /// Security in force.
+    pub(crate) security: Option<Security<'a>>,
+    /// Interface in force.
+    pub(crate) interface: Option<Uuid>,
+    index: Index,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
+        let index = Index::new(message);
+        Self { message, order: Order::default(), security: None, interface: None, index }
+    }
+
+    /// Checks a header that begins at this offset of the message and, for errors, at `absolute` of the input.
+    pub(crate) fn accept(
+        &mut self,
+        raw: &Raw<'a>,
+        offset: usize,
+        absolute: usize,
+        cursor: &Cursor<'_, 'a>,
+    ) -> Result<(), DecodeError> {
+        let (step, at) = raw.step();
+        self.order.accept(step, absolute, at, |ok, rule| cursor.must(ok, absolute, at, rule))?;
+        match raw {
+            Raw::Security { data, .. } => {
+                self.index.add(remassist_core::len_u32(offset));
+                self.security = Some(Security { offset, data });
+            }
+            Raw::Reference { offset: target, .. } => {
+                self.security = Some(self.resolve(*target, offset).ok_or_else(|| {
+                    DecodeError::new(absolute.saturating_add(8), &OFFSET, rules::SECR_OFFSET)
+                })?);
+            }
+            Raw::Method(method) => self.interface = method.interface_id.or(self.interface),
+            Raw::Partition(_) | Raw::Unknown { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The security header at an offset of the message, if one stands there and before `end`.
+    fn resolve(&mut self, target: u32, end: usize) -> Option<Security<'a>> {
+        let offset = usize_from(target);
+        if offset >= end || !self.index.contains(target, self.message) {
+            return None;
+        }
+        let header = self.message.get(offset..)?;
+        let [_, _, len, _] = header.first_chunk::<SECD_FIXED>()?.as_chunks::<4>().0 else { return None };
+        let data = header.get(SECD_FIXED..)?.get(..usize_from(u32::from_le_bytes(*len)))?;
+        Some(Security { offset, data })
+    }
+
+    /// Checks the end of the message; the cursor stands there.
+    pub(crate) fn finish(&self, cursor: &Cursor<'_, 'a>) -> Result<(), DecodeError> {
+        let end = cursor.offset();
+        self.order.finish(end, &CHDR, |ok, rule| cursor.must(ok, end, &CHDR, rule))
+    }
+}

@@ -1,0 +1,125 @@
+//! Where a novice listens.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// An address that an expert can connect to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Endpoint<'a> {
+    /// Address or name of the novice's computer.
+    pub host: Host<'a>,
+    /// TCP port, never 0 when read from a connection string.
+    pub port: u16,
+}
+
+impl<'a> Endpoint<'a> {
+    /// Reads `host:port`, with or without brackets around an IPv6 address; the last colon counts.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (host, digits) = text.rsplit_once(':')?;
+        Some(Self { host: Host::parse(host)?, port: port(digits)? })
+    }
+
+    /// The same endpoint, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Endpoint<'static> {
+        Endpoint { host: self.host.into_owned(), port: self.port }
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+impl fmt::Display for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Ipv6 { .. } => write!(f, "[{}]:{}", self.host, self.port),
+            _ => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// A computer: an address or a name.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Host<'a> {
+    /// An IPv4 address.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address.
+    Ipv6 {
+        /// The address.
+        address: Ipv6Addr,
+        /// What stands behind `%`: number or name of a network interface; it means something on one computer only.
+        scope: Option<Cow<'a, str>>,
+    },
+    /// The name of a computer.
+    Name(Cow<'a, str>),
+}
+
+impl<'a> Host<'a> {
+    /// Reads an address, with or without brackets, or takes anything else as a name. `None` when it is empty, when
+    /// blanks or control characters stand in it, or when it can be neither address nor name.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return None;
+        }
+        if let Ok(address) = text.parse() {
+            return Some(Self::Ipv4(address));
+        }
+        let bare = text.strip_prefix('[').map_or(Some(text), |t| t.strip_suffix(']'))?;
+        let (address, scope) = match bare.split_once('%') {
+            Some((address, scope)) => (address, Some(scope)),
+            None => (bare, None),
+        };
+        match address.parse() {
+            Ok(_) if scope == Some("") => None,
+            Ok(address) => Some(Self::Ipv6 { address, scope: scope.map(Cow::Borrowed) }),
+            Err(_) if text.contains([':', '[', ']', '%']) => None,
+            Err(_) => Some(Self::Name(Cow::Borrowed(text))),
+        }
+    }
+
+    /// The same host, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Host<'static> {
+        match self {
+            Self::Ipv4(address) => Host::Ipv4(address),
+            Self::Ipv6 { address, scope } => {
+                Host::Ipv6 { address, scope: scope.map(|s| Cow::Owned(s.into_owned())) }
+            }
+            Self::Name(name) => Host::Name(Cow::Owned(name.into_owned())),
+        }
+    }
+}
+
+impl From<Ipv4Addr> for Host<'_> {
+    fn from(address: Ipv4Addr) -> Self {
+        Self::Ipv4(address)
+    }
+}
+
+impl From<Ipv6Addr> for Host<'_> {
+    fn from(address: Ipv6Addr) -> Self {
+        Self::Ipv6 { address, scope: None }
+    }
+}
+
+/// Address or name alone; an IPv6 address without brackets, as the attribute N has it.
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv4(address) => address.fmt(f),
+            Self::Ipv6 { address, scope: None } => address.fmt(f),
+            Self::Ipv6 { address, scope: Some(scope) } => write!(f, "{address}%{scope}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A port: decimal digits, 1 to 65,535.
+pub(crate) fn port(text: &str) -> Option<u16> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten().filter(|port| *port != 0)
+}

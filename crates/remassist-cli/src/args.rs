@@ -1,0 +1,242 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use remassist::core::{Role, Secret};
+
+use crate::Failure;
+
+/// Look into, make and check what Microsoft Remote Assistance and COM+ Queued Components carry.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decode a file and print its fields, or JSON.
+    ///
+    /// Exit status: 0 decoded, 1 not decodable, 2 wrong usage.
+    Inspect(InspectArgs),
+    /// Turn the JSON of `inspect --json --show-secrets` back into bytes.
+    Encode(EncodeArgs),
+    /// Make an invitation file.
+    Invite(InviteArgs),
+    /// Run the cryptography of the protocols.
+    Crypt(CryptArgs),
+}
+
+/// What the bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KindArg {
+    /// Find out.
+    Auto,
+    /// Invitation file of either type ([MS-RAI] 6).
+    Invitation,
+    /// Connection string 1 or 2 ([MS-RAI] 2.2).
+    Connstring,
+    /// Messages of the channels RC_CTL and remdesk ([MS-RA] 2.2.1).
+    RcCtl,
+    /// Messages of the channel encomsp ([MS-RDPEMC] 2.2).
+    Encomsp,
+    /// Session control message ([MS-RA] 2.2.2).
+    Rccommand,
+    /// Contact file ([MS-RA] 2.2.5).
+    Contact,
+    /// What an expert tells about itself ([MS-RA] 2.2.1.4).
+    ExpertBlob,
+    /// What an expert tells when it offers help ([MS-RAI] 3.1.4.1.1).
+    HelpBlob,
+    /// Chat message ([MS-RA] 3.11.5).
+    Chat,
+    /// Queued COM+ calls ([MC-COMQC] 2.2).
+    Comqc,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InspectArgs {
+    /// What the file is.
+    #[arg(long, value_enum, default_value_t = KindArg::Auto)]
+    pub kind: KindArg,
+    /// The file holds hexadecimal digits; blanks and line breaks are skipped.
+    #[arg(long)]
+    pub hex: bool,
+    #[command(flatten)]
+    pub password: OptionalPassword,
+    /// Refuse what breaks a rule of the specification.
+    #[arg(long)]
+    pub strict: bool,
+    /// Print one JSON object: kind, value, deviations.
+    #[arg(long)]
+    pub json: bool,
+    /// Show passwords, tickets, tokens and keys.
+    #[arg(long)]
+    pub show_secrets: bool,
+    /// The file, or - for standard input.
+    pub file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EncodeArgs {
+    /// What the value is; may be left out when the JSON says so.
+    #[arg(long, value_enum, default_value_t = KindArg::Auto)]
+    pub kind: KindArg,
+    /// Write hexadecimal digits.
+    #[arg(long)]
+    pub hex: bool,
+    /// The JSON, or - for standard input.
+    pub file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InviteArgs {
+    /// 1 for Windows XP and Windows Server 2003, 2 for all later ones.
+    #[arg(long = "type", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub file_type: u8,
+    /// Name of the person who asks for help.
+    #[arg(long)]
+    pub name: String,
+    /// Where the expert can connect: HOST:PORT, [IPV6]:PORT; best first.
+    #[arg(long = "address", value_name = "HOST:PORT", required = true, num_args = 1..)]
+    pub addresses: Vec<String>,
+    #[command(flatten)]
+    pub password: Password,
+    /// How long the invitation is valid.
+    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
+    pub minutes: u32,
+    /// The `PublicKeyBlob` of the server certificate, from which KH and KH2 are computed ([MS-RAI] 2.2.2). Without
+    /// it they are random, and an expert that checks them refuses the connection.
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+    /// Where to write the file; standard output when left out.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CryptArgs {
+    #[command(subcommand)]
+    pub command: CryptCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CryptCommand {
+    /// Encrypt a PassStub: PASS of an expertBlob, in upper-case hexadecimal digits ([MS-RAI] 6).
+    PassStub {
+        #[command(flatten)]
+        password: Password,
+        /// PassStub of the invitation.
+        #[arg(long)]
+        stub: String,
+    },
+    /// Encrypt the connection string on standard input as LHTICKET, or decrypt one ([MS-RAI] 6).
+    Lhticket {
+        #[command(flatten)]
+        password: Password,
+        /// Standard input holds hexadecimal digits; print the text.
+        #[arg(long)]
+        decrypt: bool,
+    },
+    /// Session token for the connection string on standard input ([MS-RA] 2.2.4).
+    Token {
+        /// Who is to be recognised by the token.
+        #[arg(long, value_enum)]
+        role: RoleArg,
+        #[command(flatten)]
+        password: Password,
+    },
+    /// Easy Connect ([MS-RAIOP]).
+    EasyConnect {
+        #[command(subcommand)]
+        command: EasyConnectCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EasyConnectCommand {
+    /// Password that belongs to the connection string on standard input.
+    Password,
+    /// Name under which the connection string is published.
+    PeerName {
+        #[command(flatten)]
+        key: EasyConnectKey,
+    },
+    /// Encrypt the connection string on standard input; print hexadecimal digits.
+    Encrypt {
+        #[command(flatten)]
+        key: EasyConnectKey,
+    },
+    /// Decrypt the hexadecimal digits on standard input; print the connection string.
+    Decrypt {
+        #[command(flatten)]
+        key: EasyConnectKey,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EasyConnectKey {
+    #[command(flatten)]
+    pub password: Password,
+    /// Whole hours since 1970-01-01 UTC.
+    #[arg(long)]
+    pub hours: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RoleArg {
+    /// The one who receives help.
+    Novice,
+    /// The one who gives help.
+    Expert,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Novice => Self::Novice,
+            RoleArg::Expert => Self::Expert,
+        }
+    }
+}
+
+/// A password that must be given.
+#[derive(Debug, ClapArgs)]
+pub struct Password {
+    #[command(flatten)]
+    given: OptionalPassword,
+}
+
+impl Password {
+    pub fn read(&self) -> Result<Secret<String>, Failure> {
+        let missing = || Failure::Usage("a password is needed: --password or --password-file".to_owned());
+        self.given.read()?.ok_or_else(missing)
+    }
+}
+
+/// A password that may be given.
+#[derive(Debug, ClapArgs)]
+pub struct OptionalPassword {
+    /// Password of the invitation. Other users of this machine may see it: better --password-file.
+    #[arg(long, value_parser = secret, conflicts_with = "password_file", value_name = "PW")]
+    password: Option<Secret<String>>,
+    /// File whose first line is the password.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+impl OptionalPassword {
+    pub fn read(&self) -> Result<Option<Secret<String>>, Failure> {
+        let Some(path) = &self.password_file else { return Ok(self.password.clone()) };
+        let text = std::fs::read_to_string(path).map(Secret::new);
+        let text = text.map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
+        let line = text.map(|t| t.lines().next().unwrap_or_default().to_owned());
+        Ok(Some(line))
+    }
+}

@@ -1,0 +1,55 @@
+//! Which kind an input is.
+
+use remassist::core::DecodeOptions;
+use remassist::core::text::Encoding;
+
+use crate::kinds::{KINDS, Kind, by_name};
+
+/// The kind that the input shows by its beginning, or the first as which it can be decoded, without deviations if
+/// that is possible.
+pub fn detect(input: &[u8]) -> Option<&'static Kind> {
+    by_signature(input).and_then(by_name).or_else(|| decodable(input))
+}
+
+fn by_signature(input: &[u8]) -> Option<&'static str> {
+    if input.starts_with(b"CHDR") {
+        return Some("comqc");
+    }
+    let (encoding, _) = Encoding::detect(input);
+    let head: String = match encoding {
+        Encoding::Utf8 => String::from_utf8_lossy(input.get(..4096).unwrap_or(input)).into_owned(),
+        Encoding::Utf16Le | Encoding::Utf16Be => {
+            let unit = |pair: [u8; 2]| match encoding {
+                Encoding::Utf16Be => u16::from_be_bytes(pair),
+                _ => u16::from_le_bytes(pair),
+            };
+            let units = input.as_chunks::<2>().0.iter().take(2048).map(|pair| unit(*pair));
+            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        }
+    };
+    let head = head.trim_start_matches(['\u{FEFF}', ' ', '\t', '\r', '\n']);
+    if head.starts_with('<') {
+        let tags = head.split('<').skip(1);
+        let root = tags.map(|tag| tag.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
+        return root.into_iter().find_map(|name| match name {
+            "UPLOADINFO" => Some("invitation"),
+            "E" => Some("connstring"),
+            "RCCOMMAND" => Some("rccommand"),
+            "RAINVITATIONCOLL" => Some("contact"),
+            _ => None,
+        });
+    }
+    let digits = head.chars().take_while(char::is_ascii_digit).count();
+    match head.get(digits..) {
+        Some(rest) if digits > 0 && rest.starts_with(',') => Some("connstring"),
+        Some(rest) if digits > 0 && rest.starts_with(";UNSOLICITED=") => Some("help-blob"),
+        Some(rest) if digits > 0 && rest.starts_with(';') => Some("expert-blob"),
+        _ => None,
+    }
+}
+
+fn decodable(input: &[u8]) -> Option<&'static Kind> {
+    [DecodeOptions::STRICT, DecodeOptions::TOLERANT]
+        .iter()
+        .find_map(|options| KINDS.iter().find(|kind| (kind.inspect)(input, options).is_ok()))
+}

@@ -1,0 +1,77 @@
+//! Lanes that need another target or toolchain. Where it cannot be had, a lane says so and passes.
+
+use crate::ci::{libraries, passed};
+use crate::run::{Outcome, Result, command, output, run, sh};
+
+/// Crates without std when their default features are off, with features that work there.
+const NO_STD: &[(&str, &str)] = &[
+    ("remassist-core", ""),
+    ("remassist-core", "crypto"),
+    ("ra-channel", ""),
+    ("ra-channel", "crypto"),
+    ("comqc-format", ""),
+];
+
+/// Tests that Miri is quick with: a test program, and parts of names (none: all of it).
+const MIRI: &[(&str, &str)] = &[
+    ("core_decode", ""),
+    ("core_text", "errors rules text detection"),
+    ("core_utf16", "the_error terminators json_keeps"),
+    ("core_xml", "values rules_broken secrets"),
+];
+
+fn skipped(what: &str) -> Result<Outcome> {
+    println!("!!!! SKIPPED: {what} cannot be had on this machine !!!!");
+    Ok(Outcome::Skipped(format!("{what} cannot be had")))
+}
+
+/// Runs a lane when its target is there or can be added.
+fn with_target(target: &str, lane: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
+    let there = || output("rustup target list --installed").is_some_and(|l| l.lines().any(|l| l == target));
+    if !there() && (sh(&format!("rustup target add {target}")).is_err() || !there()) {
+        return skipped(&format!("the target {target}"));
+    }
+    lane()
+}
+
+pub fn no_std() -> Result<Outcome> {
+    let target = "thumbv7em-none-eabi";
+    with_target(target, || {
+        for (name, features) in NO_STD {
+            sh(&format!(
+                "cargo build --quiet -p {name} --no-default-features --features={features} --target {target}"
+            ))?;
+        }
+        Ok(Outcome::Passed(format!("{} builds", NO_STD.len())))
+    })
+}
+
+pub fn wasm() -> Result<Outcome> {
+    let target = "wasm32-unknown-unknown";
+    with_target(target, || {
+        let names: String = libraries()?.iter().map(|l| format!(" -p {}", l.name)).collect();
+        sh(&format!("cargo build --quiet --target {target} --all-features{names}")).map(passed)
+    })
+}
+
+pub fn windows() -> Result<Outcome> {
+    let target = "x86_64-pc-windows-gnu";
+    with_target(target, || sh(&format!("cargo check --quiet --workspace --target {target}")).map(passed))
+}
+
+pub fn miri() -> Result<Outcome> {
+    let there = || output("cargo +nightly miri --version").is_some();
+    if !there() {
+        let _may_fail = sh("rustup toolchain install nightly --profile minimal --component miri,rust-src");
+        if !there() {
+            return skipped("Miri on a nightly toolchain");
+        }
+    }
+    for (test, names) in MIRI {
+        let mut miri =
+            command(&format!("cargo +nightly miri test --quiet -p suite-tests --test {test} -- {names}"));
+        miri.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+        run(miri)?;
+    }
+    Ok(passed(()))
+}

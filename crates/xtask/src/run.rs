@@ -1,0 +1,84 @@
+//! Running commands.
+
+use std::fmt;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub type Result<T = ()> = std::result::Result<T, String>;
+
+/// How a step ended that did not fail.
+pub enum Outcome {
+    Passed(String),
+    /// Something could not be had on this machine; the reason.
+    Skipped(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(what) if what.is_empty() => f.write_str("passed"),
+            Self::Passed(what) => write!(f, "passed: {what}"),
+            Self::Skipped(why) => write!(f, "SKIPPED: {why}"),
+        }
+    }
+}
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/xtask has a root").into()
+}
+
+/// A command in the root, from words separated by blanks.
+pub fn command(line: &str) -> Command {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().expect("a program"));
+    command.args(words).current_dir(root());
+    command
+}
+
+/// Runs a command and shows it and its output.
+pub fn run(mut command: Command) -> Result {
+    println!("$ {}", shown(&command));
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{} ended with {status}", shown(&command))),
+        Err(e) => Err(format!("{}: {e}", shown(&command))),
+    }
+}
+
+/// [`run`] with the words of a line.
+pub fn sh(line: &str) -> Result {
+    run(command(line))
+}
+
+/// As [`run`]; also gives each line of the standard output to `each`.
+pub fn run_lines(mut command: Command, mut each: impl FnMut(&str)) -> Result {
+    println!("$ {}", shown(&command));
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(std::io::Result::ok) {
+        println!("{line}");
+        each(&line);
+    }
+    let status = child.wait().map_err(|e| e.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(&command))) }
+}
+
+/// The standard output of a command, without showing anything; `None` when it fails.
+pub fn output(line: &str) -> Option<String> {
+    let output = command(line).stderr(Stdio::null()).output().ok().filter(|o| o.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Whether a program is there.
+pub fn installed(program: &str) -> bool {
+    output(&format!("which {program}")).is_some()
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={} ", name.display(), value?.display())));
+    variables.collect::<String>() + &words.map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
