@@ -16,9 +16,9 @@ const fn attribute(name: &'static str) -> AttributeSpec {
 }
 static AT: At = At::new("[MS-RA]", "2.2.2", ELEMENT, "");
 static NAME: At = At::new("[MS-RA]", "2.2.2", ELEMENT, "NAME");
-static SCHEMA: Schema = Schema { at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), elements: ELEMENTS };
-static ELEMENTS: &[ElementSpec] =
-    &[ElementSpec { name: ELEMENT, at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), attributes: ATTRIBUTES }];
+static SCHEMA: Schema = Schema { at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), elements: &ELEMENTS };
+static ELEMENTS: [ElementSpec; 1] =
+    [ElementSpec { name: ELEMENT, at: At::new("[MS-RA]", "2.2.2", ELEMENT, ""), attributes: ATTRIBUTES }];
 static ATTRIBUTES: &[AttributeSpec] = &[
     attribute("NAME"),
     attribute("FILENAME"),
@@ -68,6 +68,10 @@ impl<'a> RcCommand<'a> {
         let mut fields = Fields::default();
         for (attribute, value) in self.attributes.iter() {
             let field = match attribute {
+                "NAME" => {
+                    fields.name = Some(value);
+                    continue;
+                }
                 "FILENAME" => &mut fields.file_name,
                 "FILESIZE" => &mut fields.file_size,
                 "CHANNELID" => &mut fields.channel_id,
@@ -96,6 +100,7 @@ impl<'a> RcCommand<'a> {
 
 #[derive(Default)]
 struct Fields<'a> {
+    name: Option<&'a str>,
     file_name: Option<&'a str>,
     file_size: Option<&'a str>,
     channel_id: Option<&'a str>,
@@ -107,7 +112,7 @@ struct Fields<'a> {
     expert_ip_data: Option<&'a str>,
     property: Option<&'a str>,
     value: Option<&'a str>,
-    /// How many of them are there.
+    /// How many of them are there, without NAME.
     known: usize,
 }
 
@@ -160,35 +165,47 @@ fn number<T: std::str::FromStr>(name: Name, attribute: &'static str, text: &str)
     number.ok_or(CommandError::Malformed { name, attribute })
 }
 
+/// The attributes of a message that is not in its plainest form.
+fn of_document<'a>(cursor: &mut TextCursor<'_, 'a>) -> Result<Attributes<'a>, DecodeError> {
+    let start = cursor.position();
+    let Document { declaration, root } = Document::parse(cursor, &SCHEMA)?;
+    let broken = |rule| Err(cursor.error(start, &AT, Kind::Rule(rule)));
+    if root.name != ELEMENT {
+        return broken("the element is not RCCOMMAND");
+    }
+    if declaration.is_some() {
+        return broken("an XML declaration before an RCCOMMAND");
+    }
+    if !root.children.is_empty() {
+        return broken("elements inside an RCCOMMAND");
+    }
+    Ok(root.attributes)
+}
+
 impl<'a> TextFormat<'a> for RcCommand<'a> {
     const AT: &'static At = &AT;
     const RULES: TextRules = TextRules::UNICODE_Z;
 
     fn parse_text(cursor: &mut TextCursor<'_, 'a>) -> Result<Self, DecodeError> {
         let start = cursor.position();
-        let Document { declaration, root } = Document::parse(cursor, &SCHEMA)?;
-        if root.name != ELEMENT {
-            return Err(cursor.error(start, &AT, Kind::Rule("the element is not RCCOMMAND")));
-        }
-        if declaration.is_some() {
-            return Err(cursor.error(start, &AT, Kind::Rule("an XML declaration before an RCCOMMAND")));
-        }
-        if !root.children.is_empty() {
-            return Err(cursor.error(start, &AT, Kind::Rule("elements inside an RCCOMMAND")));
-        }
-        let this = Self { attributes: root.attributes };
-        if this.attributes.get("NAME").is_none() {
+        let [element] = &ELEMENTS;
+        let attributes = match Attributes::parse_plain(cursor, element) {
+            Some(attributes) => attributes,
+            None => of_document(cursor)?,
+        };
+        let this = Self { attributes };
+        let fields = this.fields();
+        let Some(name) = fields.name else {
             return Err(cursor.error(start, &NAME, Kind::Rule("the attribute is missing")));
-        }
+        };
         let broken = |name: &str, rule| {
             let spec = ATTRIBUTES.iter().find(|a| a.name == name);
             cursor.must(false, start, spec.map_or(&NAME, |a| &a.at), Kind::Rule(rule))
         };
-        let Some(name) = Name::parse(this.name()) else {
+        let Some(name) = Name::parse(name) else {
             broken("NAME", "the command is not one that the specification knows")?;
             return Ok(this);
         };
-        let fields = this.fields();
         if !fields.are_of(name) {
             let foreign = this
                 .attributes

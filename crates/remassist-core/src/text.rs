@@ -140,7 +140,7 @@ pub trait TextFormat<'a>: Sized {
     /// As [`parse_text`](Self::parse_text).
     fn parse_with(text: &'a str, options: &DecodeOptions) -> Result<Decoded<'a, Self>, DecodeError> {
         decode_using(text.as_bytes(), options, Self::AT, |cursor| {
-            let source = Source::new(Cow::Borrowed(text), Encoding::Utf8, 0);
+            let source = Source::new(Cow::Borrowed(text), Encoding::Utf8, 0, text.len());
             let (content, _) = parse_content::<Self>(cursor.context(), &source)?;
             cursor.sub(text.len(), Self::AT)?;
             Ok(content)
@@ -222,18 +222,14 @@ impl<'a, T: TextFormat<'a>> Decode<'a> for TextDocument<'a, T> {
                 Kind::Rule("the text is not well-formed in its encoding"),
             )
         })?;
-        let source = Source::new(text, encoding, base);
+        let source = Source::new(text, encoding, base, bytes.len());
         let (content, tail) = parse_content::<T>(context, &source)?;
-        let tail_at = source.wire(tail.start);
-        let tail = source.cow(tail);
-        if T::RULES.terminated {
-            context.must(
-                tail == "\0",
-                tail_at,
-                T::AT,
-                Kind::Rule("the text does not end with exactly one NUL"),
-            )?;
+        let terminated = source.text.get(tail.clone()) == Some("\0");
+        if T::RULES.terminated && !terminated {
+            let rule = Kind::Rule("the text does not end with exactly one NUL");
+            context.must(false, source.wire(tail.start), T::AT, rule)?;
         }
+        let tail = if terminated { Cow::Borrowed("\0") } else { source.cow(tail) };
         Ok(Self { encoding, bom, content, tail })
     }
 }
@@ -347,10 +343,12 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(text: Cow<'a, str>, encoding: Encoding, base: usize) -> Self {
+    /// A text that takes `len` bytes on the wire.
+    fn new(text: Cow<'a, str>, encoding: Encoding, base: usize, len: usize) -> Self {
         let stride = match encoding {
             Encoding::Utf8 => Some(1),
-            Encoding::Utf16Le | Encoding::Utf16Be => text.is_ascii().then_some(2),
+            // In UTF-16, only ASCII takes twice what it takes in UTF-8.
+            Encoding::Utf16Le | Encoding::Utf16Be => (text.len().saturating_mul(2) == len).then_some(2),
         };
         Self { text, encoding, base, stride, last: Cell::new((0, 0)), secret: Cell::new(false) }
     }
@@ -401,6 +399,12 @@ impl<'t, 'a> TextCursor<'t, 'a> {
     #[must_use]
     pub fn rest(&self) -> &'t str {
         self.source.text.get(self.position..).unwrap_or_default()
+    }
+
+    /// All of the text.
+    #[must_use]
+    pub fn text(&self) -> &'t str {
+        &self.source.text
     }
 
     /// Position in the text, in bytes of UTF-8.

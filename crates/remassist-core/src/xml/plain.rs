@@ -1,0 +1,244 @@
+//! Elements in the form that peers write, read in one pass: ASCII names, values in double quotes that mean what they
+//! show, nothing but blanks between tags.
+//!
+//! This path only ever says yes. Where anything is of another form, breaks a rule or exceeds a limit, it gives up, and
+//! the reader in `read.rs` begins at the same place again: it alone knows errors, deviations and the trace.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::attributes::{Attributes, Span};
+use super::{Element, ElementSpec, MAX_ATTRIBUTES, MAX_DEPTH, Schema};
+use crate::text::TextCursor;
+
+/// The element at the cursor, which then stands behind it. `None`, and nothing has happened, when it is not plain.
+pub(super) fn element<'a>(cursor: &mut TextCursor<'_, 'a>, schema: &'static Schema) -> Option<Element<'a>> {
+    if cursor.tracing() {
+        return None;
+    }
+    let (depth, elements) = (cursor.limits().depth.min(MAX_DEPTH), cursor.limits().items);
+    let mut reader = Reader { cursor, bytes: cursor.text().as_bytes(), schema, elements };
+    let (element, end) = reader.element(cursor.position(), depth)?;
+    cursor.move_to(end);
+    Some(element)
+}
+
+/// The attributes of the element at the cursor, which then stands behind it, when it is named as `spec` says and closes
+/// itself: as [`element`], without what an element is made of besides.
+pub(super) fn lone<'a>(
+    cursor: &mut TextCursor<'_, 'a>,
+    spec: &'static ElementSpec,
+) -> Option<Attributes<'a>> {
+    let limits = cursor.limits();
+    if cursor.tracing() || limits.depth == 0 || limits.items == 0 {
+        return None;
+    }
+    let bytes = cursor.text().as_bytes();
+    let start = after(bytes, cursor.position(), b'<')?;
+    if !bytes.get(start..)?.starts_with(spec.name.as_bytes()) {
+        return None;
+    }
+    let (attributes, end) = attributes(cursor, start.wrapping_add(spec.name.len()), Some(spec))?;
+    let end = after(bytes, after(bytes, end, b'/')?, b'>')?;
+    cursor.move_to(end);
+    Some(attributes)
+}
+
+struct Reader<'p, 't, 'a> {
+    cursor: &'p TextCursor<'t, 'a>,
+    bytes: &'t [u8],
+    schema: &'static Schema,
+    /// How many elements may still come.
+    elements: usize,
+}
+
+impl<'a> Reader<'_, '_, 'a> {
+    /// The element at a position, and where it ends.
+    fn element(&mut self, at: usize, depth: usize) -> Option<(Element<'a>, usize)> {
+        let bytes = self.bytes;
+        let below = depth.checked_sub(1)?;
+        self.elements = self.elements.checked_sub(1)?;
+        let start = after(bytes, at, b'<')?;
+        let name = start..name_end(bytes, start)?;
+        let written = bytes.get(name.clone())?;
+        let spec = self.schema.element(written);
+        let (attributes, mut at) = attributes(self.cursor, name.end, spec)?;
+        let name = match spec {
+            Some(spec) => Cow::Borrowed(spec.name),
+            None => self.cursor.cow(name),
+        };
+        let mut children = Vec::new();
+        if byte(bytes, at) == b'/' {
+            at = after(bytes, at.wrapping_add(1), b'>')?;
+        } else {
+            at = after(bytes, at, b'>')?;
+            loop {
+                at = blanks_end(bytes, at);
+                if let Some(start) = after(bytes, at, b'<').and_then(|at| after(bytes, at, b'/')) {
+                    let end = name_end(bytes, start)?;
+                    if bytes.get(start..end) != Some(written) {
+                        return None;
+                    }
+                    at = after(bytes, end, b'>')?;
+                    break;
+                }
+                let (child, end) = self.element(at, below)?;
+                children.push(child);
+                at = end;
+            }
+        }
+        Some((Element { name, attributes, children }, at))
+    }
+}
+
+/// The attributes that stand between the name of an element and the end of its tag, and where they end.
+fn attributes<'a>(
+    cursor: &TextCursor<'_, 'a>,
+    start: usize,
+    spec: Option<&'static ElementSpec>,
+) -> Option<(Attributes<'a>, usize)> {
+    let part = cursor.text().as_bytes().get(start..)?;
+    let limits = cursor.limits();
+    let mut expected = spec.map_or(&[][..], |s| s.attributes).iter();
+    let mut spans: Vec<Span> = Vec::new();
+    let mut at = 0;
+    loop {
+        let begin = blanks_end(part, at);
+        if begin == at || matches!(byte(part, begin), b'/' | b'>') {
+            at = begin;
+            break;
+        }
+        let (end, secret) = match expected.find(|a| stands(part, begin, a.name)) {
+            Some(known) => (begin.wrapping_add(known.name.len()), known.secret),
+            // Not defined, or not in the order of the definition: only such a one can stand twice.
+            None => {
+                let end = name_end(part, begin)?;
+                let name = part.get(begin..end)?;
+                if spans.iter().any(|other| part.get(other.name.clone()) == Some(name)) {
+                    return None;
+                }
+                (end, spec.is_some_and(|s| s.is_secret(name)))
+            }
+        };
+        let from = after(part, after(part, end, b'=')?, b'"')?;
+        let value = from..value_end(part, from);
+        at = after(part, value.end, b'"')?;
+        if spans.len() >= limits.items.min(MAX_ATTRIBUTES) || value.len() > limits.string {
+            return None;
+        }
+        if spans.is_empty() {
+            spans = Vec::with_capacity(4);
+        }
+        spans.push(Span { name: begin..end, value, secret });
+    }
+    let end = start.wrapping_add(at);
+    if spans.is_empty() {
+        return Some((Attributes::new(), end));
+    }
+    let attributes = Attributes::from_spans(cursor.cow(start..end), spans);
+    if attributes.is_secret() {
+        cursor.secret();
+    }
+    Some((attributes, end))
+}
+
+/// Whether an attribute of this name begins here.
+fn stands(bytes: &[u8], at: usize, name: &str) -> bool {
+    let end = at.wrapping_add(name.len());
+    byte(bytes, end) == b'=' && bytes.get(at..end) == Some(name.as_bytes())
+}
+
+/// A byte; behind the end of the text 0, which is never plain.
+fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default()
+}
+
+/// The position behind a byte that must be there.
+fn after(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
+    if bytes.get(at) == Some(&expected) { Some(at.wrapping_add(1)) } else { None }
+}
+
+/// The position behind blanks, if there are any.
+fn blanks_end(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(byte(bytes, at), b' ' | b'\t' | b'\r' | b'\n') {
+        at = at.wrapping_add(1);
+    }
+    at
+}
+
+/// The end of a name of ASCII letters, digits and signs.
+fn name_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    if class(byte(bytes, at)) & START == 0 {
+        return None;
+    }
+    while class(byte(bytes, at)) & NAME != 0 {
+        at = at.wrapping_add(1);
+    }
+    Some(at)
+}
+
+/// The end of a value that means what it shows: the first byte that does not.
+fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let word = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
+        // 8 when nothing is found.
+        let passed = not_ascii_value(u64::from_le_bytes(word)).trailing_zeros() >> 3;
+        at = at.wrapping_add(crate::usize_from(passed));
+        if passed < 8 {
+            // U+FFFE and U+FFFF, which begin with 0xEF, cannot stand in XML.
+            if matches!(byte(bytes, at), 0..0x80 | 0xEF) {
+                return at;
+            }
+            at = at.wrapping_add(1);
+        }
+    }
+}
+
+/// The next bytes, zeros behind the end of the text.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    word
+}
+
+/// The top bit of the first of eight bytes that is not ASCII, or does not mean itself in a value in double quotes;
+/// perhaps also of later ones.
+const fn not_ascii_value(word: u64) -> u64 {
+    const fn all(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    // Going below zero sets the top bit, and borrows from the next byte, which may then be found without reason.
+    let control = word.wrapping_sub(all(b' '));
+    let quote_or_and = ((word & !all(b'"' ^ b'&')) ^ all(b'"' & b'&')).wrapping_sub(all(1));
+    let less = (word ^ all(b'<')).wrapping_sub(all(1));
+    (word | control | quote_or_and | less) & all(0x80)
+}
+
+/// May begin a name.
+const START: u8 = 1;
+/// May stand in a name.
+const NAME: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0_u8;
+    while let Some((class, more)) = rest.split_first_mut() {
+        if byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') {
+            *class = START | NAME;
+        }
+        if byte.is_ascii_digit() || matches!(byte, b'-' | b'.') {
+            *class = NAME;
+        }
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    classes
+};
+
+#[expect(clippy::indexing_slicing, reason = "every byte is an index below 256")]
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
