@@ -242,49 +242,48 @@ fn every_must() {
     ];
     let found: String = cases
         .iter()
-        .map(|(text, from, to)| format!("{from} -> {to}\n{}", deviations(&text.replacen(from, to, 1))))
+        .map(|(text, from, to)| format!("{from:?} -> {to:?}\n{}", deviations(&text.replacen(from, to, 1))))
         .collect();
     expect![[r#"
-        Escalated -> Other
+        "Escalated" -> "Other"
         UPLOADINFO.TYPE at byte 0: the value is not Escalated ([MS-RAI] 6)
-         TYPE="Escalated" -> 
+        " TYPE=\"Escalated\"" -> ""
         UPLOADINFO.TYPE at byte 0: the value is not Escalated ([MS-RAI] 6)
-        </UPLOADINFO> -> <X/></UPLOADINFO>
+        "</UPLOADINFO>" -> "<X/></UPLOADINFO>"
         UPLOADDATA at byte 0: other elements beside UPLOADDATA ([MS-RAI] 6)
-        USERNAME -> USER
+        "USERNAME" -> "USER"
         UPLOADDATA.USERNAME at byte 0: the attribute is missing ([MS-RAI] 6)
-        ,*,id -> ,*,i
-        d
+        ",*,id" -> ",*,i\r\nd"
         UPLOADDATA.RCTICKET at byte 0: blanks inside the ticket ([MS-RAI] 6)
-        ENCRYPTED="1 -> ENCRYPTED="2
+        "ENCRYPTED=\"1" -> "ENCRYPTED=\"2"
         UPLOADDATA.RCTICKETENCRYPTED at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
-        ENCRYPTED="1 -> X="1
+        "ENCRYPTED=\"1" -> "X=\"1"
         UPLOADDATA.RCTICKETENCRYPTED at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
-        1795240964 -> -1
+        "1795240964" -> "-1"
         UPLOADDATA.DtStart at byte 0: missing, or not a decimal number ([MS-RAI] 6)
-        1795240964 ->  1 
+        "1795240964" -> " 1 "
         UPLOADDATA.DtStart at byte 0: missing, or not a decimal number ([MS-RAI] 6)
-        DtStart -> Start
+        "DtStart" -> "Start"
         UPLOADDATA.DtStart at byte 0: missing, or not a decimal number ([MS-RAI] 6)
-        360 -> six hours
+        "360" -> "six hours"
         UPLOADDATA.DtLength at byte 0: missing, or not a decimal number ([MS-RAI] 6)
-        DtLength -> Length
+        "DtLength" -> "Length"
         UPLOADDATA.DtLength at byte 0: missing, or not a decimal number ([MS-RAI] 6)
-        PassStub -> Stub
+        "PassStub" -> "Stub"
         UPLOADDATA.PassStub at byte 0: missing, though a password is needed ([MS-RAI] 6)
-        WB^6HsrIaFmEpi -> 
+        "WB^6HsrIaFmEpi" -> ""
         UPLOADDATA.PassStub at byte 0: missing, though a password is needed ([MS-RAI] 6)
-        L="0" -> 
+        "L=\"0\"" -> ""
         UPLOADDATA.L at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
-        L="0" -> L="2"
+        "L=\"0\"" -> "L=\"2\""
         UPLOADDATA.L at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
-        AABBccdd -> AABB ccdd
+        "AABBccdd" -> "AABB ccdd"
         UPLOADDATA.LHTICKET at byte 0: not an even number of hexadecimal digits ([MS-RAI] 6)
-        AABBccdd -> AABBccd
+        "AABBccdd" -> "AABBccd"
         UPLOADDATA.LHTICKET at byte 0: not an even number of hexadecimal digits ([MS-RAI] 6)
-        /></UPLOADINFO> -> /></UPLOADDATA></UPLOADINFO>
+        "/></UPLOADINFO>" -> "/></UPLOADDATA></UPLOADINFO>"
         UPLOADDATA at byte 259: an end tag without its start tag ([MS-RAI] 6)
-         -> 
+        "" -> ""
         Remote Assistance Invitation File at byte 0: the file is only a connection string ([MS-RAI] 6)
     "#]]
     .assert_eq(&found);
