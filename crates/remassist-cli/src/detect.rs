@@ -5,8 +5,8 @@ use remassist::core::text::Encoding;
 
 use crate::kinds::{KINDS, Kind, by_name};
 
-/// The kind that the input shows by its beginning, or the first as which it can be decoded, without deviations if
-/// that is possible.
+/// The kind that the input shows by its beginning, or the first as which it can be decoded, if possible without
+/// deviations.
 pub fn detect(input: &[u8]) -> Option<&'static Kind> {
     by_signature(input).and_then(by_name).or_else(|| decodable(input))
 }
@@ -48,8 +48,12 @@ fn by_signature(input: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Almost any text with an even number of bytes can be taken for a chat message: that comes last, and only without
+/// deviations.
 fn decodable(input: &[u8]) -> Option<&'static Kind> {
-    [DecodeOptions::STRICT, DecodeOptions::TOLERANT]
-        .iter()
-        .find_map(|options| KINDS.iter().find(|kind| (kind.inspect)(input, options).is_ok()))
+    let (chat, others) = KINDS.split_last()?;
+    let is = |kind: &&Kind, options| !input.is_empty() && (kind.inspect)(input, &options).is_ok();
+    let strict = others.iter().find(|kind| is(kind, DecodeOptions::STRICT));
+    let tolerant = || others.iter().find(|kind| is(kind, DecodeOptions::TOLERANT));
+    strict.or_else(tolerant).or_else(|| Some(chat).filter(|kind| is(kind, DecodeOptions::STRICT)))
 }

@@ -37,7 +37,7 @@ impl From<io::Error> for Failure {
 fn main() -> ExitCode {
     // Reports wrong usage itself, with exit status 2.
     let args = Args::parse();
-    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let mut out = io::BufWriter::new(io::stdout().lock());
     let result = run(args, &mut out).and_then(|()| Ok(out.flush()?));
     // What is still buffered must not be written on the way out: nobody may be reading.
     let _unwritten = out.into_parts();

@@ -6,9 +6,26 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use remassist::core::{Deviation, Format, TraceEntry, Utf16Le, usize_from};
 
-const GROUP: Style = Style::new().bold();
-const SECTION: Style = Style::new().dimmed();
-const DEVIATION: Style = AnsiColor::Yellow.on_default();
+/// Styles for a terminal; none of them where there is none, or where the user wants none.
+#[derive(Debug, Default)]
+pub struct Styles {
+    group: Style,
+    section: Style,
+    deviation: Style,
+}
+
+impl Styles {
+    pub fn of_stdout() -> Self {
+        match anstream::AutoStream::choice(&io::stdout()) {
+            anstream::ColorChoice::Never => Self::default(),
+            _ => Self {
+                group: Style::new().bold(),
+                section: Style::new().dimmed(),
+                deviation: AnsiColor::Yellow.on_default(),
+            },
+        }
+    }
+}
 
 /// Characters of a text, or digits of bytes, that are shown.
 const SHOWN: usize = 160;
@@ -21,7 +38,8 @@ pub fn print(
     deviations: &[Deviation],
     show_secrets: bool,
 ) -> io::Result<()> {
-    writeln!(out, "{SECTION}{:>8} {:>8}  field{SECTION:#}", "offset", "length")?;
+    let Styles { group, section, deviation } = Styles::of_stdout();
+    writeln!(out, "{section}{:>8} {:>8}  field{section:#}", "offset", "length")?;
     for entry in trace {
         // Quotes and blanks of XML.
         if entry.format == Format::Filler && entry.at.field.is_empty() {
@@ -30,16 +48,16 @@ pub fn print(
         let TraceEntry { depth, offset, len, at, .. } = entry;
         let name = if at.field.is_empty() { at.structure } else { at.field };
         let indent = usize_from(2).saturating_mul(*depth);
-        let style = if entry.format == Format::Group { GROUP } else { Style::new() };
+        let style = if entry.format == Format::Group { group } else { Style::new() };
         write!(out, "{offset:>8} {len:>8}  {:indent$}{style}{name}{style:#}", "")?;
         if entry.format != Format::Group {
             let bytes = input.get(*offset..offset.saturating_add(*len)).unwrap_or_default();
             write!(out, ": {}", value(entry, bytes, show_secrets))?;
         }
-        writeln!(out, "  {SECTION}{} {}{SECTION:#}", at.doc, at.section)?;
+        writeln!(out, "  {section}{} {}{section:#}", at.doc, at.section)?;
     }
-    for deviation in deviations {
-        writeln!(out, "{DEVIATION}deviation: {deviation}{DEVIATION:#}")?;
+    for found in deviations {
+        writeln!(out, "{deviation}deviation: {found}{deviation:#}")?;
     }
     Ok(())
 }

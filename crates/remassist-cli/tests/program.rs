@@ -1,0 +1,314 @@
+//! The program as a user runs it.
+
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn run(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_remassist"))
+        .args(args)
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A program that ends early closes its end of the pipe.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// Standard output of a run that must succeed.
+fn stdout(args: &[&str], input: &[u8]) -> Vec<u8> {
+    let output = run(args, input);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn line(args: &[&str], input: &str) -> String {
+    let text = String::from_utf8(stdout(args, input.as_bytes())).unwrap();
+    assert_eq!(text.matches('\n').count(), 1, "one line: {text:?}");
+    text.trim_end_matches('\n').to_owned()
+}
+
+/// Exit status and standard error of a run that must fail, which prints one line and nothing else.
+fn failure(args: &[&str], input: &[u8]) -> (i32, String) {
+    let output = run(args, input);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.stdout.is_empty());
+    (output.status.code().unwrap(), text)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn vectors(path: &str) -> Value {
+    let text = std::fs::read_to_string(root().join("tests/vectors").join(path)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Every sample that the tests have, as hexadecimal digits, with its kind.
+fn samples() -> Vec<(&'static str, String)> {
+    let mut samples = Vec::new();
+    for file in ["type1.msrcIncident", "type2.msrcIncident"] {
+        let bytes = std::fs::read(root().join("examples/data").join(file)).unwrap();
+        samples.push(("invitation", hex(&bytes)));
+    }
+    let utf16 = |text: &str| hex(&text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+    let wire = vectors("channel/remdesk-wire.json");
+    for run in wire.get("runs").and_then(Value::as_object).unwrap().values() {
+        for name in ["connection_string_1", "connection_string_2"] {
+            let text = run.get(name).and_then(Value::as_str).unwrap();
+            samples.push(("connstring", hex(text.as_bytes())));
+            samples.push(("connstring", utf16(&format!("{text}\r\n\0"))));
+        }
+        for pdu in run.get("pdus").and_then(Value::as_array).unwrap() {
+            let get = |name| pdu.get(name).and_then(Value::as_str).unwrap();
+            let kind = if get("channel") == "encomsp" { "encomsp" } else { "rc-ctl" };
+            samples.push((kind, get("hex").to_owned()));
+        }
+    }
+    for name in ["valid", "ambiguous"] {
+        for message in
+            vectors(&format!("comqc/{name}.json")).get("messages").and_then(Value::as_array).unwrap()
+        {
+            let tolerant = message.get("tolerant").and_then(Value::as_str).unwrap_or("accept");
+            if let Some(bytes) = message.get("hex").and_then(Value::as_str)
+                && tolerant.starts_with("accept")
+            {
+                samples.push(("comqc", bytes.to_owned()));
+            }
+        }
+    }
+    samples.push((
+        "rccommand",
+        utf16("<RCCOMMAND NAME=\"VOIPGO\" VOIPGOKEY=\"a&amp;&#xA;b\" VOIPIPLIST='1.2.3.4:5'/>\0"),
+    ));
+    let contact = std::fs::read(root().join("tests/vectors/rccommand/contact-printed.xml")).unwrap();
+    samples.push(("contact", hex(&contact)));
+    samples.push((
+        "expert-blob",
+        utf16("9;NAME=John69;PASS=D4B4277E9E9D06CFC19BB23FD869B5E0C99B0908280407A6E2EEC43F98035F7D\0"),
+    ));
+    samples.push(("help-blob", utf16("13;UNSOLICITED=118;ID=EXDOMAIN\\EXUSER")));
+    samples.push(("chat", utf16("h\u{e9}llo \u{1F600}\0")));
+    samples
+}
+
+#[test]
+fn inspect_and_encode_give_back_the_same() {
+    let samples = samples();
+    assert!(samples.len() > 60, "{}", samples.len());
+    for (kind, sample) in samples {
+        let json = stdout(&["inspect", "--hex", "--json", "--show-secrets", "-"], sample.as_bytes());
+        let value: Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(value.get("kind").and_then(Value::as_str), Some(kind), "{sample}");
+        assert!(value.get("deviations").is_some_and(Value::is_array));
+        let again = String::from_utf8(stdout(&["encode", "--kind", kind, "--hex", "-"], &json)).unwrap();
+        if ["invitation", "connstring", "rccommand", "contact"].contains(&kind) {
+            // Quotes and blanks of XML may change; what the document says may not.
+            let json_again = stdout(&["inspect", "--hex", "--json", "--show-secrets", "-"], again.as_bytes());
+            let again: Value = serde_json::from_slice(&json_again).unwrap();
+            assert_eq!(again.get("value"), value.get("value"));
+        } else {
+            assert_eq!(again.trim_end(), sample.to_lowercase(), "{kind}");
+        }
+        // The value alone is enough when the kind is given; the raw bytes are those of the digits.
+        let alone = serde_json::to_vec(value.get("value").unwrap()).unwrap();
+        let bytes = stdout(&["encode", "--kind", kind, "-"], &alone);
+        let again = stdout(&["encode", "--hex", "-"], &json);
+        assert_eq!(hex(&bytes), String::from_utf8(again).unwrap().trim_end());
+        let tree = stdout(&["inspect", "--hex", "--kind", kind, "-"], sample.as_bytes());
+        assert!(tree.split(|b| *b == b'\n').count() > 3);
+        assert!(!tree.contains(&0x1B), "no colours in a pipe");
+    }
+}
+
+#[test]
+fn the_tree_names_offset_length_field_value_and_section() {
+    let input = b"0e0000000c000000520043005f00430054004c000000060000000100000002000000\n";
+    let tree = String::from_utf8(stdout(&["inspect", "--hex", "-"], input)).unwrap();
+    let line = tree.lines().find(|l| l.contains("versionMinor")).unwrap();
+    assert_eq!(
+        line.split_whitespace().collect::<Vec<_>>(),
+        ["30", "4", "versionMinor:", "2", "[MS-RA]", "2.2.1.8"]
+    );
+}
+
+#[test]
+fn secrets_are_shown_only_when_asked_for() {
+    let file = "examples/data/type2.msrcIncident";
+    let secrets = ["WB^6HsrIaFmEpi", "ZXhhbXBsZSBvZiBhbiBhdXRoZW50aWNhdGlvbiBpZA", "F29C42C8F0EBA2E4"];
+    for args in [["inspect", "--password", "Pass123!", file].as_slice(), &["inspect", "--json", file]] {
+        let hidden = String::from_utf8(stdout(args, b"")).unwrap();
+        for secret in secrets.iter().chain(&["Pass123!"]) {
+            assert!(!hidden.contains(secret), "{secret} in {hidden}");
+        }
+        let args = [args, &["--show-secrets"]].concat();
+        let shown = String::from_utf8(stdout(&args, b"")).unwrap();
+        assert!(shown.contains("WB^6HsrIaFmEpi"));
+    }
+    let redacted = stdout(&["inspect", "--json", file], b"");
+    let (status, message) = failure(&["encode", "-"], &redacted);
+    assert_eq!(status, 1);
+    assert!(message.contains("redacted"), "{message}");
+}
+
+#[test]
+fn passwords() {
+    let file = "examples/data/type2.msrcIncident";
+    let (status, message) = failure(&["inspect", "--password", "wrong", file], b"");
+    assert_eq!(status, 1);
+    assert!(message.contains("password is wrong"), "{message}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pw");
+    std::fs::write(&path, "Pass123!\n").unwrap();
+    let tree = stdout(&["inspect", "--password-file", path.to_str().unwrap(), file], b"");
+    assert!(String::from_utf8(tree).unwrap().contains("192.0.2.10"));
+    let both = ["inspect", "--password", "x", "--password-file", path.to_str().unwrap(), file];
+    assert_eq!(run(&both, b"").status.code(), Some(2));
+}
+
+#[test]
+fn exit_status_and_errors() {
+    let (status, message) = failure(&["inspect", "--hex", "--kind", "rc-ctl", "-"], b"0e000000080000005200");
+    assert_eq!(status, 1);
+    assert!(message.contains("at byte 8") && message.contains("[MS-RA] 2.2.1.2"), "{message}");
+    assert_eq!(message.lines().count(), 1);
+    let (status, message) = failure(&["inspect", "--hex", "-"], b"zz");
+    assert_eq!((status, message.lines().count()), (1, 1));
+    assert_eq!(failure(&["inspect", "-"], b"").0, 1);
+    assert_eq!(failure(&["inspect", "/nonexistent/file"], b"").0, 2);
+    assert_eq!(failure(&["encode", "-"], b"{").0, 1);
+    assert_eq!(failure(&["encode", "-"], b"{}").0, 2);
+    assert_eq!(failure(&["crypt", "pass-stub", "--stub", "x"], b"").0, 2);
+    for usage in
+        [&["inspect"][..], &["inspect", "--kind", "x", "-"], &["nothing"], &["invite", "--type", "3"]]
+    {
+        assert_eq!(run(usage, b"").status.code(), Some(2), "{usage:?}");
+    }
+    // A deviation is an error only in strict mode.
+    let two = b"0e00000008000000520043005f00430054004c0000000200000001000100";
+    assert!(run(&["inspect", "--hex", "-"], two).status.success());
+    let (status, message) = failure(&["inspect", "--hex", "--strict", "-"], two);
+    assert!(status == 1 && message.contains("2.2.1.10"), "{message}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let contact = std::fs::read(root().join("tests/vectors/rccommand/contact-printed.xml")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_remassist"))
+        .args(["inspect", "--json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(&contact).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(output.stderr, b"");
+}
+
+#[test]
+fn hostile_text_cannot_reach_the_terminal() {
+    let text = "<RCCOMMAND NAME=\"FILEXFER\" FILENAME=\"\u{202E}gpj.exe\u{9b}2J\" FILESIZE=\"1\" CHANNELID=\"RA_FX\"/>\0";
+    let wire: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let tree = String::from_utf8(stdout(&["inspect", "-"], &wire)).unwrap();
+    assert!(tree.contains("\\u{202e}gpj.exe\\u{9b}2J"), "{tree}");
+}
+
+#[test]
+fn known_answers() {
+    let pass = line(&["crypt", "pass-stub", "--password", "Password1", "--stub", "RT=0PvIndan52*"], "");
+    assert_eq!(pass, "3C9CAE0BCE7AB15C8AAC01D676045EDF3FFAF092E2DE368A2017E68A0DED7C90");
+    for vector in vectors("invitation/crypto-lhticket.json").get("vectors").and_then(Value::as_array).unwrap()
+    {
+        let get = |name| vector.get(name).and_then(Value::as_str).unwrap();
+        if get("note").starts_with("variant") || get("password").is_empty() {
+            continue;
+        }
+        let password = get("password");
+        assert_eq!(
+            line(&["crypt", "lhticket", "--password", password], get("connection_string")),
+            get("lhticket")
+        );
+        let text =
+            stdout(&["crypt", "lhticket", "--password", password, "--decrypt"], get("lhticket").as_bytes());
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text.trim_end_matches('\n'), get("connection_string").trim_end_matches('\n'));
+    }
+    // [MS-RAIOP] 4.1 and 4.2.
+    assert_eq!(line(&["crypt", "easy-connect", "password"], "SAMPLE\n"), "F8JKRV");
+    let key = ["--password", "F8JKRV", "--hours", "338540"];
+    let encrypted = line(&[&["crypt", "easy-connect", "encrypt"], &key[..]].concat(), "SAMPLE");
+    assert_eq!(encrypted, "7fd654482fe09273d76985b01d4b7a4b");
+    assert_eq!(line(&[&["crypt", "easy-connect", "decrypt"], &key[..]].concat(), &encrypted), "SAMPLE");
+    let name = line(&["crypt", "easy-connect", "peer-name", "--password", "XVY3PH", "--hours", "338518"], "");
+    assert_eq!(name, "0.410504D41B2CD63C31D0C1539AD9331C");
+    let token = |role, password| line(&["crypt", "token", "--role", role, "--password", password], "<E/>");
+    assert_eq!(token("novice", "ABCDEF").len(), 40);
+    assert_ne!(token("novice", "ABCDEF"), token("expert", "ABCDEF"));
+    assert_eq!(token("novice", "ABCDEF"), token("novice", "xABCDEF"));
+    let (status, message) = failure(&["crypt", "lhticket", "--password", "x", "--decrypt"], b"00");
+    assert!(status == 1 && message.contains("blocks"), "{message}");
+}
+
+#[test]
+fn invitations_of_both_types() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file_type, addresses) in [
+        ("1", vec!["192.0.2.1:3389", "host.example:3390"]),
+        ("2", vec!["[2001:db8::1]:3389", "192.0.2.1:49152"]),
+    ] {
+        let path = folder.path().join(file_type);
+        let path = path.to_str().unwrap();
+        let mut args =
+            vec!["invite", "--type", file_type, "--name", "A \"B\" <C> \u{e9}", "--password", "p\u{e4}ss"];
+        addresses.iter().for_each(|a| args.extend(["--address", a]));
+        args.extend(["--minutes", "5", "--out", path]);
+        assert_eq!(stdout(&args, b""), b"");
+        let json = stdout(
+            &["inspect", "--json", "--strict", "--show-secrets", "--password", "p\u{e4}ss", path],
+            b"",
+        );
+        let json = String::from_utf8(json).unwrap();
+        for address in addresses {
+            let host = address.rsplit_once(':').unwrap().0.trim_matches(['[', ']']);
+            assert!(json.contains(host), "{host} in {json}");
+        }
+        let other = std::fs::read(path).unwrap();
+        stdout(&args, b"");
+        assert_ne!(std::fs::read(path).unwrap(), other, "no two invitations are alike");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o077, 0);
+        }
+    }
+    let bad = |address| {
+        failure(&["invite", "--type", "1", "--name", "x", "--address", address, "--password", "p"], b"").0
+    };
+    assert_eq!([bad("nohost"), bad("host:0x10"), bad("[::1]:3389"), bad("host:70000")], [2; 4]);
+}
+
+#[test]
+fn huge_input_ends_with_an_error() {
+    let zeros = vec![b'0'; 40 << 20];
+    let (status, message) = failure(&["inspect", "--kind", "chat", "-"], &zeros);
+    assert_eq!((status, message.lines().count()), (1, 1), "{message}");
+}
