@@ -18,6 +18,8 @@ const MIRI: &[(&str, &str)] = &[
     ("core_text", "errors rules text detection"),
     ("core_utf16", "the_error terminators json_keeps"),
     ("core_xml", "values rules_broken secrets"),
+    ("connstring", "printed_sample"),
+    ("rccommand", "errors_name strict_and"),
 ];
 
 fn skipped(what: &str) -> Result<Outcome> {
