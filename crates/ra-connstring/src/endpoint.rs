@@ -81,6 +81,12 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Whether [`parse`](Self::parse) makes a host of the text. What has none of the signs of an IPv6 address is one.
+    pub(crate) fn is_one(text: &str) -> bool {
+        let simple = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        (!text.is_empty() && text.bytes().all(simple)) || Host::parse(text).is_some()
+    }
+
     /// The same host, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> Host<'static> {

@@ -184,40 +184,46 @@ impl<'a> ConnectionString2<'a> {
     fn rules<E>(&self, must: impl Fn(bool, &'static At, &'static str) -> Result<(), E>) -> Result<(), E> {
         const MISSING: &str = "the attribute is missing";
         const ONCE: &str = "the element does not stand exactly once";
-        let once = |name| self.document.root.children_named(name).take(2).count() == 1;
+        let root = &self.document.root;
+        let once = |name| root.children_named(name).take(2).count() == 1;
         must(self.document.declaration.is_none(), &AT, "an XML declaration")?;
         must(once("A"), &A_AT, ONCE)?;
-        match self.authentication("KH") {
+        let a = root.child("A").map(|a| &a.attributes);
+        let get = |name| a.and_then(|a| a.get(name));
+        match get("KH") {
             Some(value) => must(KeyHash::is_kh(value), &A_KH, "not base64 of 20 bytes")?,
             None => must(false, &A_KH, MISSING)?,
         }
-        if let Some(value) = self.authentication("KH2") {
+        if let Some(value) = get("KH2") {
             let rule = "not a known algorithm, a colon and base64 of its hash";
             must(KeyHash::is_kh2(value), &A_KH2, rule)?;
         }
-        match self.authentication("ID") {
+        match get("ID") {
             Some(id) => {
-                let plain = !id.is_empty() && !id.contains(char::is_whitespace);
+                let plain = !id.is_empty() && !Text::has_blanks(id);
                 must(plain, &A_ID, "empty, or blanks inside the value")?;
             }
             None => must(false, &A_ID, MISSING)?,
         }
         must(once("C"), &C_AT, ONCE)?;
-        must(self.transports().next().is_some(), &T_AT, "no transport")?;
+        let mut transports = 0_usize;
         for transport in self.transports() {
+            transports = transports.saturating_add(1);
             must(transport.id().is_some(), &T_ID, MISSING)?;
             must(transport.session_id().is_some(), &T_SID, MISSING)?;
-            must(transport.listeners().next().is_some(), &L_AT, "a transport without listener")?;
+            let mut listeners = 0_usize;
             for listener in transport.listeners() {
-                let host = listener.name().and_then(Host::parse);
-                must(host.is_some(), &L_N, "no name or address")?;
+                listeners = listeners.saturating_add(1);
+                must(listener.name().is_some_and(Host::is_one), &L_N, "no name or address")?;
                 match (listener.port_text(), listener.uri()) {
                     (Some(digits), None) => must(port(digits).is_some(), &L_P, "not a port")?,
                     (None, Some(_)) => {}
                     _ => must(false, &L_P, "not exactly one of P and U")?,
                 }
             }
+            must(listeners > 0, &L_AT, "a transport without listener")?;
         }
+        must(transports > 0, &T_AT, "no transport")?;
         Ok(())
     }
 }

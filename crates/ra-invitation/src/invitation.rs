@@ -44,9 +44,9 @@ static SCHEMA: Schema = Schema {
             at: at(DATA, ""),
             attributes: &[
                 data("USERNAME"),
+                data("LHTICKET").secret(),
                 data("RCTICKET").secret(),
                 data("RCTICKETENCRYPTED"),
-                data("LHTICKET").secret(),
                 data("DtStart"),
                 data("DtLength"),
                 data("PassStub").secret(),
@@ -153,7 +153,9 @@ impl Invitation<'_> {
     /// [`TicketError::Absent`] or [`TicketError::NotHexadecimal`].
     pub fn lh_ticket(&self) -> Result<Vec<u8>, TicketError> {
         let digits = self.get("LHTICKET").ok_or(TicketError::Absent)?;
-        from_hex(&Text::without_blanks(digits)).ok_or(TicketError::NotHexadecimal)
+        from_hex(digits)
+            .or_else(|| from_hex(&Text::without_blanks(digits)))
+            .ok_or(TicketError::NotHexadecimal)
     }
 
     /// The connection string 2 in LHTICKET.
@@ -264,10 +266,11 @@ impl Invitation<'_> {
         must(self.document.root.children.len() == 1, &DATA_AT, "other elements beside UPLOADDATA")?;
         must(data.get("USERNAME").is_some(), &USERNAME, "the attribute is missing")?;
         if let Some(ticket) = data.get("RCTICKET") {
-            must(!ticket.contains(char::is_whitespace), &RCTICKET, BLANKS)?;
+            must(!Text::has_blanks(ticket), &RCTICKET, BLANKS)?;
         }
         if let Some(ticket) = data.get("LHTICKET") {
-            let digits = ticket.bytes().all(|b| b.is_ascii_hexdigit());
+            // Without an end in between, so that many bytes are looked at at a time.
+            let digits = ticket.bytes().fold(true, |all, b| all & b.is_ascii_hexdigit());
             must(
                 digits && ticket.len().is_multiple_of(2),
                 &LHTICKET,

@@ -91,6 +91,40 @@ impl<'a> RcCommand<'a> {
         fields
     }
 
+    /// What the specification demands of a message that stands at `start`.
+    fn rules(&self, cursor: &TextCursor<'_, '_>, start: usize) -> Result<(), DecodeError> {
+        let fields = self.fields();
+        let Some(name) = fields.name else {
+            return Err(cursor.error(start, &NAME, Kind::Rule("the attribute is missing")));
+        };
+        let broken = |name: &str, rule| {
+            let spec = ATTRIBUTES.iter().find(|a| a.name == name);
+            cursor.must(false, start, spec.map_or(&NAME, |a| &a.at), Kind::Rule(rule))
+        };
+        let Some(name) = Name::parse(name) else {
+            broken("NAME", "the command is not one that the specification knows")?;
+            return Ok(());
+        };
+        if !fields.are_of(name) {
+            let foreign = self
+                .attributes
+                .iter()
+                .map(|(a, _)| a)
+                .find(|a| !name.attributes().contains(a) && *a != "NAME");
+            broken(foreign.unwrap_or_default(), "the attribute belongs to another command")?;
+        }
+        match fields.command(name) {
+            Ok(_) => {}
+            Err(CommandError::Missing { attribute, .. }) => {
+                broken(attribute, "the command needs the attribute")?
+            }
+            Err(CommandError::Malformed { attribute, .. }) => {
+                broken(attribute, "the value is not a decimal number that fits")?;
+            }
+        }
+        Ok(())
+    }
+
     /// The same message, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> RcCommand<'static> {
@@ -190,40 +224,14 @@ impl<'a> TextFormat<'a> for RcCommand<'a> {
         let start = cursor.position();
         let [element] = &ELEMENTS;
         let attributes = match Attributes::parse_plain(cursor, element) {
-            Some(attributes) => attributes,
-            None => of_document(cursor)?,
+            Some(attributes) => Ok(attributes),
+            None => of_document(cursor),
         };
-        let this = Self { attributes };
-        let fields = this.fields();
-        let Some(name) = fields.name else {
-            return Err(cursor.error(start, &NAME, Kind::Rule("the attribute is missing")));
-        };
-        let broken = |name: &str, rule| {
-            let spec = ATTRIBUTES.iter().find(|a| a.name == name);
-            cursor.must(false, start, spec.map_or(&NAME, |a| &a.at), Kind::Rule(rule))
-        };
-        let Some(name) = Name::parse(name) else {
-            broken("NAME", "the command is not one that the specification knows")?;
-            return Ok(this);
-        };
-        if !fields.are_of(name) {
-            let foreign = this
-                .attributes
-                .iter()
-                .map(|(a, _)| a)
-                .find(|a| !name.attributes().contains(a) && *a != "NAME");
-            broken(foreign.unwrap_or_default(), "the attribute belongs to another command")?;
+        let mut this = attributes.map(|attributes| Self { attributes });
+        if let Err(broken) = this.as_ref().map_or(Ok(()), |this| this.rules(cursor, start)) {
+            this = Err(broken);
         }
-        match fields.command(name) {
-            Ok(_) => {}
-            Err(CommandError::Missing { attribute, .. }) => {
-                broken(attribute, "the command needs the attribute")?
-            }
-            Err(CommandError::Malformed { attribute, .. }) => {
-                broken(attribute, "the value is not a decimal number that fits")?;
-            }
-        }
-        Ok(this)
+        this
     }
 
     fn check_text(&self) -> Result<(), EncodeError> {

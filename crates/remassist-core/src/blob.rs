@@ -91,12 +91,44 @@ impl<'de> serde::Deserialize<'de> for Blob<'_> {
 /// Bytes from hexadecimal digits of either case; `None` when there is anything else or an odd number of them.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let mut bytes = Vec::with_capacity(text.len().div_euclid(2));
-    let mut pairs = text.as_bytes().chunks_exact(2);
-    for pair in pairs.by_ref() {
-        let &[high, low] = pair else { return None };
-        bytes.push(digit(high)?.checked_shl(4)? | digit(low)?);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
     }
-    pairs.remainder().is_empty().then_some(bytes)
+    // Looked at once, at the end: a test for each digit costs more than reading all of them.
+    let mut wrong = 0;
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| {
+            let (high, low) = (digit(*high), digit(*low));
+            wrong |= (high | low) & NO_DIGIT;
+            high.wrapping_shl(4) | low
+        })
+        .collect();
+    (wrong == 0).then_some(bytes)
 }
+
+const NO_DIGIT: u8 = 0xF0;
+
+/// The value of a hexadecimal digit, [`NO_DIGIT`] for anything else.
+fn digit(byte: u8) -> u8 {
+    #[expect(clippy::indexing_slicing, reason = "every byte is an index below 256")]
+    DIGITS[usize::from(byte)]
+}
+
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut rest: &mut [u8] = &mut digits;
+    let mut byte = 0_u8;
+    while let Some((digit, more)) = rest.split_first_mut() {
+        match byte {
+            b'0'..=b'9' => *digit = byte.wrapping_sub(b'0'),
+            b'A'..=b'F' => *digit = byte.wrapping_sub(b'A').wrapping_add(10),
+            b'a'..=b'f' => *digit = byte.wrapping_sub(b'a').wrapping_add(10),
+            _ => {}
+        }
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    digits
+};

@@ -17,13 +17,20 @@ impl<'a> Text<'a> {
     /// The text without blanks and line breaks: base64 and hexadecimal digits that a file breaks over lines.
     #[must_use]
     pub fn without_blanks(text: &'a str) -> Self {
-        if !text.contains(is_blank) {
+        if !Self::has_blanks(text) {
             return Self(Cow::Borrowed(text));
         }
         // Room for all of it, so that no copy is left behind.
         let mut kept = String::with_capacity(text.len());
-        kept.extend(text.chars().filter(|c| !is_blank(*c)));
+        kept.extend(text.chars().filter(|c| !matches!(c, ' ' | '\t' | '\r' | '\n')));
         Self(Cow::Owned(kept))
+    }
+
+    /// Whether there are blanks or line breaks in a text.
+    #[must_use]
+    pub fn has_blanks(text: &str) -> bool {
+        // Without an end in between, so that many bytes are looked at at a time.
+        text.bytes().fold(false, |found, b| found | matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
     }
 
     /// The same text, borrowed from nobody.
@@ -31,10 +38,6 @@ impl<'a> Text<'a> {
     pub fn into_owned(self) -> Text<'static> {
         Text(Cow::Owned(self.0.into_owned()))
     }
-}
-
-const fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
 impl Deref for Text<'_> {

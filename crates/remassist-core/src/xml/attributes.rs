@@ -18,10 +18,10 @@ use crate::{At, EncodeError};
 /// The text is held in one piece; a name or value is a slice of it. Text with a secret value is wiped when dropped.
 #[derive(Clone, Default)]
 pub struct Attributes<'a> {
-    text: Cow<'a, str>,
-    spans: Vec<Span>,
+    pub(super) text: Cow<'a, str>,
+    pub(super) spans: Vec<Span>,
     /// The text holds, or once held, a secret value.
-    secret: bool,
+    pub(super) secret: bool,
 }
 
 #[derive(Clone)]
@@ -43,15 +43,6 @@ impl<'a> Attributes<'a> {
     /// fields are to be recorded: [`Document::parse`](super::Document::parse) then tells more.
     pub fn parse_plain(cursor: &mut TextCursor<'_, 'a>, element: &'static ElementSpec) -> Option<Self> {
         plain::lone(cursor, element)
-    }
-
-    pub(super) fn from_spans(text: Cow<'a, str>, spans: Vec<Span>) -> Self {
-        let secret = spans.iter().any(|s| s.secret);
-        Self { text, spans, secret }
-    }
-
-    pub(super) fn is_secret(&self) -> bool {
-        self.secret
     }
 
     /// Number of attributes.

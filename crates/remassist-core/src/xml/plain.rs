@@ -38,8 +38,9 @@ pub(super) fn lone<'a>(
     if !bytes.get(start..)?.starts_with(spec.name.as_bytes()) {
         return None;
     }
-    let (attributes, end) = attributes(cursor, start.wrapping_add(spec.name.len()), Some(spec))?;
-    let end = after(bytes, after(bytes, end, b'/')?, b'>')?;
+    let mut at = start.wrapping_add(spec.name.len());
+    let attributes = attributes(cursor, &mut at, Some(spec))?;
+    let end = after(bytes, after(bytes, at, b'/')?, b'>')?;
     cursor.move_to(end);
     Some(attributes)
 }
@@ -62,7 +63,8 @@ impl<'a> Reader<'_, '_, 'a> {
         let name = start..name_end(bytes, start)?;
         let written = bytes.get(name.clone())?;
         let spec = self.schema.element(written);
-        let (attributes, mut at) = attributes(self.cursor, name.end, spec)?;
+        let mut at = name.end;
+        let attributes = attributes(self.cursor, &mut at, spec)?;
         let name = match spec {
             Some(spec) => Cow::Borrowed(spec.name),
             None => self.cursor.cow(name),
@@ -91,12 +93,13 @@ impl<'a> Reader<'_, '_, 'a> {
     }
 }
 
-/// The attributes that stand between the name of an element and the end of its tag, and where they end.
+/// The attributes at a position behind the name of an element, which then is the one behind them.
 fn attributes<'a>(
     cursor: &TextCursor<'_, 'a>,
-    start: usize,
+    position: &mut usize,
     spec: Option<&'static ElementSpec>,
-) -> Option<(Attributes<'a>, usize)> {
+) -> Option<Attributes<'a>> {
+    let start = *position;
     let part = cursor.text().as_bytes().get(start..)?;
     let limits = cursor.limits();
     let mut expected = spec.map_or(&[][..], |s| s.attributes).iter();
@@ -131,15 +134,15 @@ fn attributes<'a>(
         }
         spans.push(Span { name: begin..end, value, secret });
     }
-    let end = start.wrapping_add(at);
+    *position = start.wrapping_add(at);
     if spans.is_empty() {
-        return Some((Attributes::new(), end));
+        return Some(Attributes::new());
     }
-    let attributes = Attributes::from_spans(cursor.cow(start..end), spans);
-    if attributes.is_secret() {
+    let secret = spans.iter().any(|s| s.secret);
+    if secret {
         cursor.secret();
     }
-    Some((attributes, end))
+    Some(Attributes { text: cursor.cow(start..*position), spans, secret })
 }
 
 /// Whether an attribute of this name begins here.

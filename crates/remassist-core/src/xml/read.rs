@@ -293,7 +293,8 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
         if spans.is_empty() {
             return Attributes::new();
         }
-        let mut attributes = Attributes::from_spans(cursor.cow(range), spans);
+        let secret = spans.iter().any(|s| s.secret);
+        let mut attributes = Attributes { text: cursor.cow(range), spans, secret };
         if !extra.is_empty() {
             attributes.reserve(extra.len());
             attributes.append(&extra);
