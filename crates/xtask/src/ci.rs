@@ -70,6 +70,7 @@ fn test() -> Result<Outcome> {
         passed += count("passed");
         failed += count("failed");
     });
+    println!("{passed} passed, {failed} failed");
     let told = format!("{passed} tests passed, {failed} failed, in {programs} test programs");
     match result {
         Ok(()) if passed == 0 => Err("no tests ran".into()),
