@@ -21,7 +21,7 @@ use crate::{At, DecodeError, EncodeError};
 /// Attributes of one element at most: comparing their names costs the square of their number.
 const MAX_ATTRIBUTES: usize = 256;
 
-/// Elements inside each other at most, whatever [`Limits::depth`](crate::Limits::depth) says: they are written, wiped
+/// Elements inside each other at most, whatever [`Limits::depth`](crate::Limits::depth) says: they are written
 /// and turned into JSON by recursion.
 const MAX_DEPTH: usize = 32;
 
