@@ -65,20 +65,20 @@ impl<'a> Host<'a> {
         if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return None;
         }
-        if let Ok(address) = text.parse() {
-            return Some(Self::Ipv4(address));
+        if !text.contains(':') {
+            return match text.parse() {
+                Ok(address) => Some(Self::Ipv4(address)),
+                Err(_) if text.contains(['[', ']', '%']) => None,
+                Err(_) => Some(Self::Name(Cow::Borrowed(text))),
+            };
         }
         let bare = text.strip_prefix('[').map_or(Some(text), |t| t.strip_suffix(']'))?;
         let (address, scope) = match bare.split_once('%') {
             Some((address, scope)) => (address, Some(scope)),
             None => (bare, None),
         };
-        match address.parse() {
-            Ok(_) if scope == Some("") => None,
-            Ok(address) => Some(Self::Ipv6 { address, scope: scope.map(Cow::Borrowed) }),
-            Err(_) if text.contains([':', '[', ']', '%']) => None,
-            Err(_) => Some(Self::Name(Cow::Borrowed(text))),
-        }
+        let address = address.parse().ok().filter(|_| scope != Some(""))?;
+        Some(Self::Ipv6 { address, scope: scope.map(Cow::Borrowed) })
     }
 
     /// Whether [`parse`](Self::parse) makes a host of the text. What has none of the signs of an IPv6 address is one.
