@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 
 use remassist_core::text::{TextCursor, TextFormat, TextRules};
 use remassist_core::xml::{AttributeSpec, Attributes, Document, ElementSpec, Schema};
-use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError, Secret};
+use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError, Secret, usize_from};
 
 use crate::Name;
 
@@ -65,27 +66,29 @@ impl<'a> RcCommand<'a> {
 
     /// The attributes that the specification knows, found in one pass.
     fn fields(&self) -> Fields<'_> {
-        let mut fields = Fields::default();
-        for (attribute, value) in self.attributes.iter() {
+        let attributes = &self.attributes;
+        let mut fields = Fields { attributes, places: Places::default(), known: 0 };
+        let places = &mut fields.places;
+        for (place, (attribute, _)) in (1..).zip(attributes.iter()) {
             let field = match attribute {
                 "NAME" => {
-                    fields.name = Some(value);
+                    places.name = place;
                     continue;
                 }
-                "FILENAME" => &mut fields.file_name,
-                "FILESIZE" => &mut fields.file_size,
-                "CHANNELID" => &mut fields.channel_id,
-                "INTERNALDATA" => &mut fields.internal_data,
-                "VOIPVER" => &mut fields.voip_ver,
-                "VOIPGOKEY" => &mut fields.voip_go_key,
-                "VOIPIPLIST" => &mut fields.voip_ip_list,
-                "VOIPILIST" => &mut fields.voip_i_list,
-                "EXPERTIPDATA" => &mut fields.expert_ip_data,
-                "PROPERTY" => &mut fields.property,
-                "VALUE" => &mut fields.value,
+                "FILENAME" => &mut places.file_name,
+                "FILESIZE" => &mut places.file_size,
+                "CHANNELID" => &mut places.channel_id,
+                "INTERNALDATA" => &mut places.internal_data,
+                "VOIPVER" => &mut places.voip_ver,
+                "VOIPGOKEY" => &mut places.voip_go_key,
+                "VOIPIPLIST" => &mut places.voip_ip_list,
+                "VOIPILIST" => &mut places.voip_i_list,
+                "EXPERTIPDATA" => &mut places.expert_ip_data,
+                "PROPERTY" => &mut places.property,
+                "VALUE" => &mut places.value,
                 _ => continue,
             };
-            *field = Some(value);
+            *field = place;
             fields.known = fields.known.saturating_add(1);
         }
         fields
@@ -94,7 +97,7 @@ impl<'a> RcCommand<'a> {
     /// What the specification demands of a message that stands at `start`.
     fn rules(&self, cursor: &TextCursor<'_, '_>, start: usize) -> Result<(), DecodeError> {
         let fields = self.fields();
-        let Some(name) = fields.name else {
+        let Some(name) = fields.get(fields.places.name) else {
             return Err(cursor.error(start, &NAME, Kind::Rule("the attribute is missing")));
         };
         let broken = |name: &str, rule| {
@@ -113,8 +116,8 @@ impl<'a> RcCommand<'a> {
                 .find(|a| !name.attributes().contains(a) && *a != "NAME");
             broken(foreign.unwrap_or_default(), "the attribute belongs to another command")?;
         }
-        match fields.command(name) {
-            Ok(_) => {}
+        match fields.check(name) {
+            Ok(()) => {}
             Err(CommandError::Missing { attribute, .. }) => {
                 broken(attribute, "the command needs the attribute")?
             }
@@ -132,71 +135,112 @@ impl<'a> RcCommand<'a> {
     }
 }
 
-#[derive(Default)]
 struct Fields<'a> {
-    name: Option<&'a str>,
-    file_name: Option<&'a str>,
-    file_size: Option<&'a str>,
-    channel_id: Option<&'a str>,
-    internal_data: Option<&'a str>,
-    voip_ver: Option<&'a str>,
-    voip_go_key: Option<&'a str>,
-    voip_ip_list: Option<&'a str>,
-    voip_i_list: Option<&'a str>,
-    expert_ip_data: Option<&'a str>,
-    property: Option<&'a str>,
-    value: Option<&'a str>,
+    attributes: &'a Attributes<'a>,
+    places: Places,
     /// How many of them are there, without NAME.
     known: usize,
 }
 
+/// Where each attribute stands, counted from 1; 0 where it is missing.
+#[derive(Default)]
+struct Places {
+    name: u32,
+    file_name: u32,
+    file_size: u32,
+    channel_id: u32,
+    internal_data: u32,
+    voip_ver: u32,
+    voip_go_key: u32,
+    voip_ip_list: u32,
+    voip_i_list: u32,
+    expert_ip_data: u32,
+    property: u32,
+    value: u32,
+}
+
 impl<'a> Fields<'a> {
-    fn command(&self, name: Name) -> Result<Command<'a>, CommandError> {
-        let need = |field: Option<&'a str>, attribute| match field {
-            Some(value) => Ok(Cow::Borrowed(value)),
-            None => Err(CommandError::Missing { name, attribute }),
+    fn get(&self, place: u32) -> Option<&'a str> {
+        let index = usize_from(place).checked_sub(1)?;
+        self.attributes.iter().nth(index).map(|(_, value)| value)
+    }
+
+    /// Whether all is there and readable that a command cannot do without.
+    fn check(&self, name: Name) -> Result<(), CommandError> {
+        let p = &self.places;
+        let need = |place: u32, attribute| {
+            if place > 0 { Ok(()) } else { Err(CommandError::Missing { name, attribute }) }
         };
+        match name {
+            Name::FileXfer => {
+                need(p.file_name, "FILENAME")?;
+                need(p.file_size, "FILESIZE")?;
+                self.number::<u64>(name, p.file_size, "FILESIZE")?;
+                need(p.channel_id, "CHANNELID")?;
+                self.number::<u32>(name, p.internal_data, "INTERNALDATA").map(drop)
+            }
+            Name::ExpertIp => need(p.expert_ip_data, "EXPERTIPDATA"),
+            Name::SettingAnnounce => {
+                need(p.property, "PROPERTY")?;
+                need(p.value, "VALUE")
+            }
+            Name::VoipGo => {
+                need(p.voip_go_key, "VOIPGOKEY")?;
+                need(p.voip_ip_list.max(p.voip_i_list), "VOIPIPLIST")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn command(&self, name: Name) -> Result<Command<'a>, CommandError> {
+        self.check(name)?;
+        let p = &self.places;
+        let text = |place| self.get(place).unwrap_or_default();
         Ok(match name {
             Name::FileXfer => Command::FileXfer(FileXfer {
-                file_name: need(self.file_name, "FILENAME")?,
-                file_size: number(name, "FILESIZE", &need(self.file_size, "FILESIZE")?)?,
-                channel_id: need(self.channel_id, "CHANNELID")?,
-                internal_data: match self.internal_data {
-                    Some(value) => InternalData(number(name, "INTERNALDATA", value)?),
-                    None => InternalData::NONE,
-                },
+                file_name: text(p.file_name).into(),
+                file_size: self.number(name, p.file_size, "FILESIZE")?,
+                channel_id: text(p.channel_id).into(),
+                internal_data: InternalData(self.number(name, p.internal_data, "INTERNALDATA")?),
             }),
-            Name::ExpertIp => Command::ExpertIp { address: need(self.expert_ip_data, "EXPERTIPDATA")? },
-            Name::SettingAnnounce => Command::SettingAnnounce {
-                property: need(self.property, "PROPERTY")?,
-                value: need(self.value, "VALUE")?,
-            },
+            Name::ExpertIp => Command::ExpertIp { address: text(p.expert_ip_data).into() },
+            Name::SettingAnnounce => {
+                Command::SettingAnnounce { property: text(p.property).into(), value: text(p.value).into() }
+            }
             Name::VoipGo => Command::VoipGo(VoipGo {
-                version: self.voip_ver.map(Cow::Borrowed),
-                key: Secret::new(need(self.voip_go_key, "VOIPGOKEY")?.into_owned()),
-                ip_list: need(self.voip_ip_list.or(self.voip_i_list), "VOIPIPLIST")?,
+                version: self.get(p.voip_ver).map(Cow::Borrowed),
+                key: Secret::new(text(p.voip_go_key).into()),
+                ip_list: self.get(p.voip_ip_list).unwrap_or_else(|| text(p.voip_i_list)).into(),
             }),
             plain => Command::Plain(plain),
         })
     }
 
+    /// A decimal number; 0 where it is missing.
+    fn number<T: FromStr + Default>(
+        &self,
+        name: Name,
+        place: u32,
+        attribute: &'static str,
+    ) -> Result<T, CommandError> {
+        let Some(text) = self.get(place) else { return Ok(T::default()) };
+        // What can be parsed besides digits is a sign.
+        let number = if text.starts_with('+') { None } else { text.parse().ok() };
+        number.ok_or(CommandError::Malformed { name, attribute })
+    }
+
     /// Whether all attributes belong to the command.
     fn are_of(&self, name: Name) -> bool {
+        let p = &self.places;
         let own = match name {
-            Name::FileXfer => &[self.file_name, self.file_size, self.channel_id, self.internal_data][..],
-            Name::VoipGo => &[self.voip_ver, self.voip_go_key, self.voip_ip_list, self.voip_i_list],
-            Name::SettingAnnounce => &[self.property, self.value],
-            Name::ExpertIp => &[self.expert_ip_data],
-            _ => &[],
+            Name::FileXfer => [p.file_name, p.file_size, p.channel_id, p.internal_data],
+            Name::VoipGo => [p.voip_ver, p.voip_go_key, p.voip_ip_list, p.voip_i_list],
+            Name::SettingAnnounce => [p.property, p.value, 0, 0],
+            Name::ExpertIp => [p.expert_ip_data, 0, 0, 0],
+            _ => [0; 4],
         };
-        own.iter().flatten().count() == self.known
+        own.iter().filter(|place| **place > 0).count() == self.known
     }
-}
-
-fn number<T: std::str::FromStr>(name: Name, attribute: &'static str, text: &str) -> Result<T, CommandError> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = digits.then(|| text.parse().ok()).flatten();
-    number.ok_or(CommandError::Malformed { name, attribute })
 }
 
 /// The attributes of a message that is not in its plainest form.

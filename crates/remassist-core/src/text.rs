@@ -247,7 +247,9 @@ fn parse_content<'a, T: TextFormat<'a>>(
     // What could not be read may hold a secret all the same.
     let content = T::parse_text(&mut cursor).inspect_err(|_| source.secret.set(true))?;
     let end = cursor.position;
-    context.fill(&group, source.wire(0), source.wire(end), T::AT);
+    if context.tracing() {
+        context.fill(&group, source.wire(0), source.wire(end), T::AT);
+    }
     cursor.close(group);
     let tail = cursor.rest();
     let blanks = tail.trim_start_matches(TAIL);
@@ -354,9 +356,14 @@ impl<'a> Source<'a> {
     }
 
     fn wire(&self, position: usize) -> usize {
-        if let Some(stride) = self.stride {
-            return self.base.saturating_add(position.saturating_mul(stride));
+        match self.stride {
+            Some(stride) => self.base.saturating_add(position.saturating_mul(stride)),
+            None => self.walk(position),
         }
+    }
+
+    /// [`wire`](Self::wire) for characters of different lengths.
+    fn walk(&self, position: usize) -> usize {
         let (from, mut offset) = match self.last.get() {
             (from, offset) if from <= position => (from, offset),
             _ => (0, 0),

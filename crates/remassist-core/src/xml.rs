@@ -1,6 +1,7 @@
 //! The small XML of the protocols: elements with attributes, no text, no declarations of entities.
 //!
-//! quick-xml finds the tags; what is kept is what the protocols mean: the names, order and values of attributes.
+//! quick-xml finds the tags, or, where elements stand in the plain form that peers write, one faster pass that tells the
+//! same; what is kept is what the protocols mean: the names, order and values of attributes.
 //! Blanks, quotes and comments may change when a document is written again.
 
 mod attributes;
