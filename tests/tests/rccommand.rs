@@ -113,7 +113,7 @@ fn strict_and_tolerant() {
     for (bytes, strict) in cases {
         let tolerant = Message::decode_with(bytes, &DecodeOptions::TOLERANT).unwrap();
         assert_eq!(Message::decode_strict(bytes).is_ok(), strict, "{:?}", tolerant.value);
-        assert_eq!(tolerant.value.to_vec().is_ok(), true);
+        assert!(tolerant.value.to_vec().is_ok());
         laws::json(&tolerant.value);
     }
 }

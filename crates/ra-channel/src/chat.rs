@@ -50,7 +50,7 @@ impl ChatMessage<'_> {
     /// Checks that a session of that version may send the message.
     ///
     /// # Errors
-    /// [`EncodeError::TooLarge`] above [`Version::chat_limit`], [`EncodeError::Invalid`] when the NUL is not the last
+    /// [`EncodeError::TooLarge`] above [`chat_limit`], [`EncodeError::Invalid`] when the NUL is not the last
     /// character.
     pub fn check_for(&self, version: Version) -> Result<(), EncodeError> {
         self.check()?;

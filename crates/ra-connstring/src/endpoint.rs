@@ -81,10 +81,10 @@ impl<'a> Host<'a> {
         Some(Self::Ipv6 { address, scope: scope.map(Cow::Borrowed) })
     }
 
-    /// Whether [`parse`](Self::parse) makes a host of the text. What has none of the signs of an IPv6 address is one.
+    /// Whether [`parse`](Self::parse) makes a host of the text; the usual forms are told without reading them.
     pub(crate) fn is_one(text: &str) -> bool {
         let simple = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        (!text.is_empty() && text.bytes().all(simple)) || Host::parse(text).is_some()
+        (!text.is_empty() && text.bytes().all(simple)) || is_ipv6(text) || Host::parse(text).is_some()
     }
 
     /// The same host, borrowed from nobody.
@@ -124,8 +124,81 @@ impl fmt::Display for Host<'_> {
     }
 }
 
+/// Eight groups of hexadecimal digits, or fewer around one `::`: an IPv6 address without brackets, scope or dots.
+fn is_ipv6(text: &str) -> bool {
+    let (mut digits, mut groups, mut shortened) = (0_u8, 0_u8, false);
+    let mut before = b'.';
+    for byte in text.bytes() {
+        match byte {
+            b':' if before == b':' => {
+                if shortened {
+                    return false;
+                }
+                shortened = true;
+            }
+            b':' => digits = 0,
+            _ if byte.is_ascii_hexdigit() && digits < 4 => {
+                groups = groups.saturating_add(u8::from(digits == 0));
+                digits = digits.saturating_add(1);
+            }
+            _ => return false,
+        }
+        before = byte;
+    }
+    // A colon alone at either end belongs to nothing.
+    let whole =
+        text.starts_with(':') == text.starts_with("::") && text.ends_with(':') == text.ends_with("::");
+    whole && if shortened { groups < 8 } else { groups == 8 }
+}
+
 /// A port: decimal digits, 1 to 65,535.
 pub(crate) fn port(text: &str) -> Option<u16> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten().filter(|port| *port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Host, is_ipv6};
+
+    #[test]
+    fn what_looks_like_ipv6_is_ipv6() {
+        let parts = [
+            "",
+            "::",
+            ":",
+            "1",
+            "ab12",
+            "12345",
+            "0",
+            "::1",
+            "1::",
+            "1:2:3:4:5:6:7",
+            "fe80",
+            "g",
+            "1.2.3.4",
+            "%eth0",
+        ];
+        let mut seen = 0;
+        for a in parts {
+            for b in parts {
+                for c in parts {
+                    let text = [a, b, c].join(":");
+                    for text in [text, [a, b, c].concat()] {
+                        if is_ipv6(&text) {
+                            assert!(
+                                matches!(Host::parse(&text), Some(Host::Ipv6 { scope: None, .. })),
+                                "{text}"
+                            );
+                            seen += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(seen > 50, "{seen}");
+        for text in ["::", "::1", "1::", "2001:4898:1a:5:79e2:3356:9b22:3470", "1:2:3:4:5:6:7::"] {
+            assert!(is_ipv6(text), "{text}");
+        }
+    }
 }
