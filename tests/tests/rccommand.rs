@@ -151,6 +151,21 @@ fn errors_name_byte_field_and_section() {
 }
 
 #[test]
+fn deviations_point_at_the_value() {
+    let text = "<RCCOMMAND NAME=\"FILEXFER\" FILENAME='NAME=\"x\"' FILESIZE=\"many\" CHANNELID=\"RA_FX\"/>\0";
+    let bytes = z(text.trim_end_matches('\0'));
+    let error = Message::decode_strict(bytes).unwrap_err();
+    assert_eq!(error.offset(), text.find("many").unwrap() * 2, "{error}");
+    assert_eq!(error.at().field, "FILESIZE");
+    let bytes = z("<!-- é --><RCCOMMAND X=\"\" NAME=\"EXPERTIP\"/>");
+    let error = Message::decode_strict(bytes).unwrap_err();
+    assert_eq!((error.offset(), error.at().field), (20, "EXPERTIPDATA"), "{error}");
+    let contact = read("contact-printed.xml").replace("TYPE=\"1\"", "TYPE=\"7\"");
+    let error = File::decode_strict(contact.as_bytes()).unwrap_err();
+    assert_eq!(error.offset(), contact.find("\"7\"").unwrap() + 1, "{error}");
+}
+
+#[test]
 fn the_voice_key_is_not_shown() {
     let bytes = z(&read("voipgo-printed.xml"));
     let message = Message::decode(bytes).unwrap();

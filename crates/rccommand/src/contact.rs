@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use remassist_core::text::{TextCursor, TextFormat, TextRules};
-use remassist_core::xml::{AttributeSpec, Attributes, Document, Element, ElementSpec, Schema};
+use remassist_core::xml::{AttributeSpec, Attributes, Document, Element, ElementSpec, Schema, position_of};
 use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError};
 
 use crate::{ContactTime, KeyError, RsaPublicKey, peer_name};
@@ -173,8 +173,12 @@ impl<'a> TextFormat<'a> for ContactFile<'a> {
             return Err(cursor.error(start, &ITEM_AT, Kind::Rule("the element is missing")));
         };
         let must = |ok, name, rule| {
+            if ok {
+                return Ok(());
+            }
             let spec = ATTRIBUTES.iter().find(|a| a.name == name);
-            cursor.must(ok, start, spec.map_or(&ITEM_AT, |a| &a.at), Kind::Rule(rule))
+            let position = position_of(cursor, start, &item.name, 0, name);
+            cursor.must(false, position, spec.map_or(&ITEM_AT, |a| &a.at), Kind::Rule(rule))
         };
         let only = this.document.root.children.len() == 1;
         must(only, "", "RAINVITATIONCOLL does not have exactly one child")?;

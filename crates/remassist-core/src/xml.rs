@@ -6,6 +6,7 @@
 
 mod attributes;
 mod chars;
+mod locate;
 mod plain;
 mod read;
 
@@ -15,6 +16,7 @@ use core::fmt;
 
 pub use attributes::Attributes;
 use chars::is_name;
+pub use locate::position_of;
 
 use crate::text::TextCursor;
 use crate::{At, DecodeError, EncodeError};

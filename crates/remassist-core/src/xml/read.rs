@@ -304,10 +304,11 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
 }
 
 /// Where a slice of a text stands in it.
-fn range_in(text: &str, part: &str) -> Range<usize> {
+pub(super) fn range_in(text: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
     start..start.saturating_add(part.len())
 }
+
 fn syntax_rule(error: &quick_xml::Error) -> &'static str {
     use quick_xml::errors::{Error, SyntaxError};
     match error {
