@@ -2,7 +2,6 @@
 
 use alloc::string::ToString;
 
-use bytes::BufMut;
 use remassist_core::{
     At, Blob, Cursor, DecodeError, EncodeError, Format, MAX_U32, Utf16Le, check_len, len_u32, usize_from,
     utf16,
@@ -10,6 +9,7 @@ use remassist_core::{
 use uuid::Uuid;
 
 use crate::rules::{self, encode_error};
+use crate::sink::Sink;
 use crate::{CONTAINER_GUID, Signature, TARGET_STRUCTURE_GUID};
 
 const fn at(field: &'static str) -> At {
@@ -241,22 +241,22 @@ impl<'a> Container<'a> {
         check_len(self.size(), MAX_U32, &SIZE)
     }
 
-    pub(crate) fn put<B: BufMut + ?Sized>(&self, message_size: usize, dst: &mut B) {
+    pub(crate) fn put<B: Sink>(&self, message_size: usize, dst: &mut B) {
         let word = |n: usize| len_u32(n).to_le_bytes();
-        dst.put_slice([Signature::CONTAINER.0.to_le_bytes(), word(self.size())].as_flattened());
-        dst.put_slice(&CONTAINER_GUID.to_bytes_le());
+        dst.put([Signature::CONTAINER.0.to_le_bytes(), word(self.size())].as_flattened());
+        dst.put(&CONTAINER_GUID.to_bytes_le());
         let versions = [self.maximum_version, self.minimum_version].map(u32::to_le_bytes);
-        dst.put_slice(versions.as_flattened());
-        dst.put_slice(&word(message_size));
-        dst.put_slice(&self.reserved3);
-        dst.put_slice(&word(self.target_size()));
-        dst.put_slice(&self.reserved4);
-        dst.put_slice(&TARGET_STRUCTURE_GUID.to_bytes_le());
-        dst.put_slice(&self.target_id.to_bytes_le());
-        dst.put_slice(&word(self.target_id_string.0.len()));
-        dst.put_slice(self.target_id_string.as_bytes());
-        dst.put_slice(&self.padding);
-        dst.put_slice(&self.extra);
+        dst.put(versions.as_flattened());
+        dst.put(&word(message_size));
+        dst.put(&self.reserved3);
+        dst.put(&word(self.target_size()));
+        dst.put(&self.reserved4);
+        dst.put(&TARGET_STRUCTURE_GUID.to_bytes_le());
+        dst.put(&self.target_id.to_bytes_le());
+        dst.put(&word(self.target_id_string.0.len()));
+        dst.put(self.target_id_string.as_bytes());
+        dst.put(&self.padding);
+        dst.put(&self.extra);
     }
 }
 
@@ -300,15 +300,16 @@ fn target_fields<'a>(
 
 /// Checks the form of the target's text, of which nothing depends (reading A11): one rule at most is reported.
 fn check_text(cursor: &Cursor<'_, '_>, text: &Utf16Le<'_>, offset: usize) -> Result<(), DecodeError> {
+    if is_uuid_or_empty(text) {
+        return Ok(());
+    }
     let bytes = text.as_bytes();
     let rule = if !bytes.len().is_multiple_of(2) || char::decode_utf16(text.units()).any(|c| c.is_err()) {
         rules::CTI_UTF16
     } else if !text.is_terminated() {
         rules::CTI_NUL
-    } else if !is_uuid_or_empty(text.units()) {
-        rules::CTI_ABNF
     } else {
-        return Ok(());
+        rules::CTI_ABNF
     };
     let nul = utf16::nul_at(bytes).unwrap_or(bytes.len());
     let offset = if rule == rules::CTI_NUL { offset.saturating_add(nul) } else { offset };
@@ -316,18 +317,27 @@ fn check_text(cursor: &Cursor<'_, '_>, text: &Utf16Le<'_>, offset: usize) -> Res
 }
 
 /// `[ UUID / "{" UUID "}" ]` with its terminator.
-fn is_uuid_or_empty(units: impl ExactSizeIterator<Item = u16>) -> bool {
-    let pattern: &[u8] = match units.len() {
-        1 => b"\0",
-        37 => b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh\0",
-        39 => b"{hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh}\0",
-        _ => return false,
-    };
-    units.zip(pattern).all(|(unit, expected)| match (u8::try_from(unit), expected) {
-        (Ok(c), b'h') => c.is_ascii_hexdigit(),
-        (Ok(c), expected) => c == *expected,
-        (Err(_), _) => false,
-    })
+fn is_uuid_or_empty(text: &Utf16Le<'_>) -> bool {
+    const BRACED: &[u8; 39] = b"{hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh}\0";
+    const BARE: &[u8; 37] = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh\0";
+    match text.as_bytes().as_chunks() {
+        (units, []) => has_form(units, BRACED) || has_form(units, BARE) || has_form(units, b"\0"),
+        _ => false,
+    }
+}
+
+/// Whether text has this form, in which `h` is a hexadecimal digit. Looks at all of it, so that it needs no branches.
+#[inline(always)]
+fn has_form<const N: usize>(units: &[[u8; 2]], form: &[u8; N]) -> bool {
+    let Ok(units) = <&[[u8; 2]; N]>::try_from(units) else { return false };
+    let mut misfits = 0;
+    for (unit, expected) in units.iter().zip(form) {
+        let unit = u16::from_le_bytes(*unit);
+        let is_digit = (unit.wrapping_sub(0x30) < 10) | ((unit | 0x20).wrapping_sub(0x61) < 6);
+        let fits = if *expected == b'h' { is_digit } else { unit == u16::from(*expected) };
+        misfits |= u16::from(!fits);
+    }
+    misfits == 0
 }
 
 /// Zeros that fill `len` bytes up to a multiple of 8.

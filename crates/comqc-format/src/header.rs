@@ -1,6 +1,5 @@
 //! The headers after the container.
 
-use bytes::BufMut;
 use remassist_core::{
     At, Blob, Cursor, DecodeError, Encode as _, EncodeError, Format, MAX_U32, check_len, len_u32, usize_from,
 };
@@ -10,6 +9,7 @@ use crate::container::zeros;
 use crate::order::Step;
 use crate::rules::{self, encode_error};
 use crate::security::{self, Item};
+use crate::sink::Sink;
 use crate::{IID_IDISPATCH, SecurityData, Signature};
 
 const fn at(section: &'static str, structure: &'static str, field: &'static str) -> At {
@@ -350,24 +350,24 @@ impl Header<'_> {
     }
 
     #[inline]
-    pub(crate) fn put<B: BufMut + ?Sized>(&self, dst: &mut B) {
+    pub(crate) fn put<B: Sink>(&self, dst: &mut B) {
         let size = len_u32(self.size());
         let signature = self.signature().0;
         match self {
             Self::Partition { identifier } => {
-                dst.put_slice([signature, size].map(u32::to_le_bytes).as_flattened());
-                dst.put_slice(&identifier.to_bytes_le());
+                dst.put([signature, size].map(u32::to_le_bytes).as_flattened());
+                dst.put(&identifier.to_bytes_le());
             }
             Self::Security(s) => {
                 let len = len_u32(s.data.encoded_len());
-                dst.put_slice([signature, size, len].map(u32::to_le_bytes).as_flattened());
-                dst.put_slice(&s.header_padding);
+                dst.put([signature, size, len].map(u32::to_le_bytes).as_flattened());
+                dst.put(&s.header_padding);
                 s.data.put(dst);
-                dst.put_slice(&s.padding);
+                dst.put(&s.padding);
             }
             Self::Reference { offset, padding } => {
                 let [signature, size, offset] = [signature, size, *offset].map(u32::to_le_bytes);
-                dst.put_slice([signature, size, offset, *padding].as_flattened());
+                dst.put([signature, size, offset, *padding].as_flattened());
             }
             Self::Method(m) => {
                 let words =
@@ -383,18 +383,18 @@ impl Header<'_> {
                 match m.interface_id {
                     Some(interface) => {
                         id.copy_from_slice(&interface.to_bytes_le());
-                        dst.put_slice(&head);
+                        dst.put(&head);
                     }
-                    None => dst.put_slice(fixed),
+                    None => dst.put(fixed),
                 }
-                dst.put_slice(&m.data);
+                dst.put(&m.data);
                 if !m.padding2.is_empty() {
-                    dst.put_slice(&m.padding2);
+                    dst.put(&m.padding2);
                 }
             }
             Self::Unknown { body, .. } => {
-                dst.put_slice([signature, size].map(u32::to_le_bytes).as_flattened());
-                dst.put_slice(body);
+                dst.put([signature, size].map(u32::to_le_bytes).as_flattened());
+                dst.put(body);
             }
         }
     }

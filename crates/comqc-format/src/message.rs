@@ -12,6 +12,7 @@ use crate::container::{CHDR, Container, MESSAGE_SIZE};
 use crate::header::{Header, OFFSET, Raw, SecurityHeader};
 use crate::order::Order;
 use crate::rules::{self, encode_error};
+use crate::sink::{Batch, Sink};
 use crate::walk::Walk;
 use crate::{Recording, SecurityData};
 
@@ -75,13 +76,12 @@ impl<'a> Message<'a> {
         self.headers.iter().map(Header::size).fold(self.container.size(), usize::saturating_add)
     }
 
-    #[inline]
-    fn put<B: BufMut + ?Sized>(&self, message_size: usize, dst: &mut B) {
+    fn put(&self, message_size: usize, dst: &mut impl Sink) {
         self.container.put(message_size, dst);
         for header in &self.headers {
             header.put(dst);
         }
-        dst.put_slice(&self.excess);
+        dst.put(&self.excess);
     }
 
     /// Checks everything and returns Message Size.
@@ -91,7 +91,16 @@ impl<'a> Message<'a> {
         let mut order = Order::default();
         let mut security = Vec::new();
         let tolerant = |_, _| Ok(());
+        let mut after_method = false;
         for header in &self.headers {
+            let size = header.size();
+            let is_method = matches!(header, Header::Method(_));
+            if is_method && after_method && size.is_multiple_of(8) {
+                // Where one method may stand, any other may follow.
+                offset = offset.saturating_add(size);
+                continue;
+            }
+            after_method = is_method;
             header.check()?;
             let (step, at) = header.step();
             order.accept(step, offset, at, tolerant).map_err(|e| encode_error(e.at(), e.kind()))?;
@@ -104,7 +113,7 @@ impl<'a> Message<'a> {
                 }
                 _ => {}
             }
-            offset = offset.saturating_add(header.size());
+            offset = offset.saturating_add(size);
         }
         order.finish(offset, &CHDR, tolerant).map_err(|e| encode_error(e.at(), e.kind()))?;
         check_len(offset, MAX_U32, &MESSAGE_SIZE)?;
@@ -156,7 +165,17 @@ impl Encode for Message<'_> {
     }
 
     fn write(&self, dst: &mut dyn BufMut) {
-        self.put(self.message_size(), dst);
+        Batch::of(dst, |batch| self.put(self.message_size(), batch));
+    }
+
+    fn encode(&self, dst: &mut dyn BufMut) -> Result<(), EncodeError> {
+        let size = self.checked_size()?;
+        let (needed, available) = (size.saturating_add(self.excess.len()), dst.remaining_mut());
+        if available < needed {
+            return Err(EncodeError::BufferTooSmall { needed, available });
+        }
+        Batch::of(dst, |batch| self.put(size, batch));
+        Ok(())
     }
 
     fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {

@@ -34,20 +34,6 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// A method with a known interface under known security.
-    #[inline]
-    pub(crate) fn method(&mut self) {
-        self.pending = false;
-        self.interface = true;
-        self.methods = true;
-    }
-
-    /// Whether an unknown header was met, after which nothing may come.
-    #[inline]
-    pub(crate) fn has_unknown(&self) -> bool {
-        self.unknown.is_some()
-    }
-
     /// Checks that a header may stand at this offset; `must` decides on rules that leave the meaning clear.
     pub(crate) fn accept(
         &mut self,
@@ -85,7 +71,9 @@ impl Order {
                 if !interface && !self.interface {
                     return fail(rules::METH_FIRST_IID);
                 }
-                self.method();
+                self.pending = false;
+                self.interface = true;
+                self.methods = true;
             }
             Step::Unknown => {
                 if !self.methods || self.pending {
@@ -114,11 +102,11 @@ impl Order {
 }
 
 /// Number of equal parts that [`Index`] divides a message into.
-const PARTS: usize = 256;
+const PARTS: usize = 128;
 
 /// Where security headers stand, in a fixed amount of memory: the first one of each part of the message. The others are
 /// found from there by their Size, so a message full of references costs no more than its length times a part's.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Index {
     first: [u32; PARTS],
     part: usize,

@@ -1,12 +1,13 @@
 //! The calls of a message in bytes, without building anything.
 
+use alloc::borrow::Cow;
 use core::iter::FusedIterator;
 
-use remassist_core::{Decode as _, DecodeError, DecodeOptions, decode_using, usize_from};
+use remassist_core::{Blob, Decode as _, DecodeError, DecodeOptions, Format, decode_using, usize_from};
 use uuid::Uuid;
 
 use crate::container::Container;
-use crate::header::{COMPLETE, METH, METH_FIXED, NDR, Raw, SMTH_FIXED};
+use crate::header::{COMPLETE, METH, METH_FIXED, Method, NDR, Raw, SMTH_FIXED};
 use crate::walk::Walk;
 use crate::{IID_IDISPATCH, SecurityData, Signature};
 
@@ -54,19 +55,34 @@ impl<'a> Security<'a> {
 
 /// Walks the calls of a message in bytes; each is checked as [`Message`](crate::Message) checks it.
 ///
-/// Walking any number of calls allocates nothing. (Under [`Policy::Tolerant`](remassist_core::Policy::Tolerant) a deviation costs a short-lived
-/// allocation.) [`Limits::items`](remassist_core::Limits::items) does not apply, as no list is built. Whether the whole
-/// message is well-formed is known only when the reader returns `None`: do not act on the calls of a message before.
+/// Walking any number of calls allocates nothing. (Under [`Policy::Tolerant`](remassist_core::Policy::Tolerant) a
+/// deviation costs a short-lived allocation.) [`Limits::items`](remassist_core::Limits::items) does not apply, as no list
+/// is built. Whether the whole message is well-formed is known only when the reader returns `None`: do not act on the
+/// calls of a message before.
 ///
-/// The size of the reader is about 1.3 kB, of which most is the index that finds security headers again.
+/// The size of the reader is about 1.5 kB, of which most is the index that finds security headers again.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     container: Container<'a>,
+    /// What is left of the message while method headers follow each other; otherwise nothing. The three fields here
+    /// are all that such a run needs, so that the compiler can keep them in registers.
+    run: &'a [u8],
+    security: Security<'a>,
+    /// The interface in force, where its header has it.
+    interface: &'a [u8; 16],
+    state: State<'a>,
+}
+
+/// What a run of method headers leaves alone. Passed by value, so that the address of the reader is not taken.
+#[derive(Debug, Clone, Copy)]
+struct State<'a> {
     walk: Walk<'a>,
-    /// What is left of the message; empty after the end and after an error.
+    /// What was left of the message when the run began.
     rest: &'a [u8],
     options: DecodeOptions,
     deviations: usize,
+    /// A run has begun.
+    running: bool,
     done: bool,
 }
 
@@ -96,13 +112,20 @@ impl<'a> Reader<'a> {
         let decoded = decode_using(body, &options, crate::Message::AT, Container::parse)?;
         let (container, size) = decoded.value;
         let message = body.get(..size).unwrap_or(body);
-        Ok(Self {
-            rest: message.get(container.size()..).unwrap_or_default(),
+        let state = State {
             walk: Walk::new(message),
-            deviations: decoded.deviations.len(),
-            container,
+            rest: message.get(container.size()..).unwrap_or_default(),
             options,
+            deviations: decoded.deviations.len(),
+            running: false,
             done: false,
+        };
+        Ok(Self {
+            container,
+            run: &[],
+            security: Security { offset: 0, data: &[] },
+            interface: &[0; 16],
+            state,
         })
     }
 
@@ -116,110 +139,124 @@ impl<'a> Reader<'a> {
     /// call.
     #[must_use]
     pub fn partition_id(&self) -> Option<Uuid> {
-        self.walk.order.partition
+        self.state.walk.order.partition
     }
 
     /// How many rules the message broke so far; always 0 under [`Policy::Strict`](remassist_core::Policy::Strict).
     /// [`Message::decode_with`](remassist_core::Decode::decode_with) tells which.
     #[must_use]
     pub fn deviations(&self) -> usize {
-        self.deviations
+        self.state.deviations
     }
 
-    /// A method header that keeps all rules, under security that is known; for anything else `None`, and nothing has
-    /// changed.
+    /// A method header that keeps all rules, in a run of them; for anything else `None`, and nothing has changed.
     #[inline(always)]
     fn fast(&mut self) -> Option<Call<'a>> {
-        let head = self.rest.first_chunk::<SMTH_FIXED>()?;
+        let head = self.run.first_chunk::<SMTH_FIXED>()?;
         let &[signature, size, number, representation, flags, len, reserved, _] = head.as_chunks::<4>().0
         else {
             return None;
         };
         let [signature, size, method_number, len] = [signature, size, number, len].map(u32::from_le_bytes);
-        let constants = [representation, flags, reserved].map(u32::from_le_bytes);
-        let (header, rest) = self.rest.split_at_checked(usize_from(size))?;
-        let security = self.walk.security?;
-        let interface_id;
-        let data;
-        if signature == Signature::SHORT_METHOD.0 {
-            interface_id = self.walk.interface?;
-            data = header.get(SMTH_FIXED..)?;
+        let [representation, flags, reserved] = [representation, flags, reserved].map(u32::from_le_bytes);
+        let (header, rest) = self.run.split_at_checked(usize_from(size))?;
+        if representation != NDR || flags != COMPLETE || reserved != 1 || !size.is_multiple_of(8) {
+            return None;
+        }
+        let data = if signature == Signature::SHORT_METHOD.0 {
+            header.get(SMTH_FIXED..)?.get(..usize_from(len))?
         } else if signature == Signature::METHOD.0 {
-            let (head, tail) = header.split_first_chunk::<METH_FIXED>()?;
-            interface_id = Uuid::from_bytes_le(*head.last_chunk()?);
-            data = tail;
+            let (head, data) = header.split_first_chunk::<METH_FIXED>()?;
+            let data = data.get(..usize_from(len))?;
+            self.interface = head.last_chunk()?;
+            data
         } else {
             return None;
-        }
-        let data = data.get(..usize_from(len))?;
-        if constants != [NDR, COMPLETE, 1] || !size.is_multiple_of(8) || self.walk.order.has_unknown() {
-            return None;
-        }
-        let offset = self.walk.message.len().saturating_sub(self.rest.len());
-        self.rest = rest;
-        self.walk.interface = Some(interface_id);
-        self.walk.order.method();
-        Some(Call { offset, method_number, interface_id, security, data })
+        };
+        let offset = self.state.walk.message.len().saturating_sub(self.run.len());
+        self.run = rest;
+        let interface_id = Uuid::from_bytes_le(*self.interface);
+        Some(Call { offset, method_number, interface_id, security: self.security, data })
     }
+}
 
+impl<'a> State<'a> {
     /// The next call by the rules that all decoding follows.
     #[cold]
     #[inline(never)]
-    fn slow(&mut self) -> Option<Result<Call<'a>, DecodeError>> {
+    fn next(mut self) -> (Self, Option<Result<Call<'a>, DecodeError>>) {
+        self.running = false;
         while !self.done {
             match self.step() {
                 Ok(None) => {}
-                Ok(Some(call)) => return Some(Ok(call)),
+                Ok(Some(call)) => {
+                    self.running = true;
+                    return (self, Some(Ok(call)));
+                }
                 Err(e) => {
                     self.done = true;
-                    self.rest = &[];
-                    return Some(Err(e));
+                    return (self, Some(Err(e)));
                 }
             }
         }
-        None
+        (self, None)
     }
 
     /// Reads one header, or checks the end.
     fn step(&mut self) -> Result<Option<Call<'a>>, DecodeError> {
-        let (message, options) = (self.walk.message, self.options);
-        let offset = message.len().saturating_sub(self.rest.len());
-        let walk = &mut self.walk;
-        let done = &mut self.done;
-        let decoded = decode_using(message, &options, &METH, |cursor| {
-            cursor.take(offset, &METH, remassist_core::Format::Filler)?;
+        let Self { walk, rest, options, deviations, done, .. } = self;
+        let message = walk.message;
+        let offset = message.len().saturating_sub(rest.len());
+        let decoded = decode_using(message, options, &METH, |cursor| {
+            cursor.take(offset, &METH, Format::Filler)?;
             if cursor.is_empty() {
                 *done = true;
-                walk.finish(cursor)?;
-                return Ok(None);
+                return walk.finish(cursor).map(|()| None);
             }
             let raw = Raw::parse(cursor, &mut |_| {})?;
             walk.accept(&raw, offset, offset, cursor)?;
             Ok(Some(raw))
         })?;
-        self.deviations = self.deviations.saturating_add(decoded.deviations.len());
-        self.rest = decoded.rest;
-        let Some(Raw::Method(method)) = decoded.value else { return Ok(None) };
-        let (Some(security), Some(interface_id)) = (self.walk.security, self.walk.interface) else {
+        *deviations = deviations.saturating_add(decoded.deviations.len());
+        *rest = decoded.rest;
+        let Some(Raw::Method(Method { method_number, data: Blob(Cow::Borrowed(data)), .. })) = decoded.value
+        else {
             return Ok(None);
         };
-        let data = match method.data.0 {
-            alloc::borrow::Cow::Borrowed(data) => data,
-            alloc::borrow::Cow::Owned(_) => &[],
-        };
-        Ok(Some(Call { offset, method_number: method.method_number, interface_id, security, data }))
+        Ok(walk.security.zip(walk.interface).map(|(security, interface)| Call {
+            offset,
+            method_number,
+            interface_id: Uuid::from_bytes_le(*interface),
+            security,
+            data,
+        }))
     }
 }
 
 impl<'a> Iterator for Reader<'a> {
     type Item = Result<Call<'a>, DecodeError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.fast() {
-            Some(call) => Some(Ok(call)),
-            None => self.slow(),
+        if let Some(call) = self.fast() {
+            return Some(Ok(call));
         }
+        let mut state = self.state;
+        if state.running {
+            if self.run.is_empty() {
+                return None;
+            }
+            state.rest = self.run;
+            state.walk.interface = Some(self.interface);
+        }
+        let (state, item) = state.next();
+        self.run = if state.running { state.rest } else { &[] };
+        if let (Some(security), Some(interface)) = (state.walk.security, state.walk.interface) {
+            self.security = security;
+            self.interface = interface;
+        }
+        self.state = state;
+        item
     }
 }
 

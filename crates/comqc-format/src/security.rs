@@ -10,6 +10,7 @@ use remassist_core::{
 
 use crate::rules::{self, encode_error};
 use crate::sid::Sid;
+use crate::sink::{Batch, Sink};
 use crate::{
     AuthenticationLevel, AuthenticationService, CollectionType, ImpersonationLevel, PropertyType, Style,
 };
@@ -434,15 +435,15 @@ impl<'a> SecurityData<'a> {
         }
     }
 
-    pub(crate) fn put<B: BufMut + ?Sized>(&self, dst: &mut B) {
+    pub(crate) fn put<B: Sink>(&self, dst: &mut B) {
         let head = [1, 1, self.style.0, len_u16(self.collections.len())].map(u16::to_le_bytes);
-        dst.put_slice(head.as_flattened());
+        dst.put(head.as_flattened());
         for Collection { collection_type, properties } in &self.collections {
             let head = [collection_type.0, len_u16(properties.len())].map(u16::to_le_bytes);
-            dst.put_slice(head.as_flattened());
+            dst.put(head.as_flattened());
             for Property { property_type, size, data } in properties {
-                dst.put_slice([property_type.0, *size].map(u16::to_le_bytes).as_flattened());
-                dst.put_slice(data);
+                dst.put([property_type.0, *size].map(u16::to_le_bytes).as_flattened());
+                dst.put(data);
             }
         }
     }
@@ -498,6 +499,6 @@ impl Encode for SecurityData<'_> {
     }
 
     fn write(&self, dst: &mut dyn BufMut) {
-        self.put(dst);
+        Batch::of(dst, |batch| self.put(batch));
     }
 }

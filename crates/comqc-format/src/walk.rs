@@ -1,24 +1,23 @@
 //! The rules between headers, as they are checked while reading.
 
 use remassist_core::{Cursor, DecodeError, usize_from};
-use uuid::Uuid;
 
 use crate::container::CHDR;
-use crate::header::{OFFSET, Raw, SECD_FIXED};
+use crate::header::{METH_FIXED, OFFSET, Raw, SECD_FIXED};
 use crate::order::{Index, Order};
 use crate::reader::Security;
 use crate::rules;
 
 /// What a reader knows after some headers. Allocates nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk<'a> {
     /// The message from its first byte, as long as Message Size says.
     pub(crate) message: &'a [u8],
     pub(crate) order: Order,
     /// Security in force.
     pub(crate) security: Option<Security<'a>>,
-    /// Interface in force.
-    pub(crate) interface: Option<Uuid>,
+    /// Interface in force, where its header has it.
+    pub(crate) interface: Option<&'a [u8; 16]>,
     index: Index,
 }
 
@@ -48,8 +47,10 @@ impl<'a> Walk<'a> {
                     DecodeError::new(absolute.saturating_add(8), &OFFSET, rules::SECR_OFFSET)
                 })?);
             }
-            Raw::Method(method) => self.interface = method.interface_id.or(self.interface),
-            Raw::Partition(_) | Raw::Unknown { .. } => {}
+            Raw::Method(method) if method.interface_id.is_some() => {
+                self.interface = self.message.get(offset..).and_then(|h| h.first_chunk()).and_then(interface);
+            }
+            Raw::Method(_) | Raw::Partition(_) | Raw::Unknown { .. } => {}
         }
         Ok(())
     }
@@ -71,4 +72,9 @@ impl<'a> Walk<'a> {
         let end = cursor.offset();
         self.order.finish(end, &CHDR, |ok, rule| cursor.must(ok, end, &CHDR, rule))
     }
+}
+
+/// The interface in a `METH` header.
+pub(crate) fn interface(head: &[u8; METH_FIXED]) -> Option<&[u8; 16]> {
+    head.last_chunk()
 }

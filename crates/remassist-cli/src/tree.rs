@@ -46,7 +46,12 @@ pub fn print(
             continue;
         }
         let TraceEntry { depth, offset, len, at, .. } = entry;
-        let name = if at.field.is_empty() { at.structure } else { at.field };
+        let name = match (at.field, entry.format) {
+            ("", Format::Group) => at.structure,
+            // Attributes that no specification defines, and what follows a text.
+            ("", _) => "(text)",
+            (field, _) => field,
+        };
         let indent = usize_from(2).saturating_mul(*depth);
         let style = if entry.format == Format::Group { group } else { Style::new() };
         write!(out, "{offset:>8} {len:>8}  {:indent$}{style}{name}{style:#}", "")?;

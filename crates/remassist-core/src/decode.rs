@@ -132,6 +132,7 @@ impl Context {
 
     /// Whether fields are recorded.
     #[must_use]
+    #[inline]
     pub fn tracing(&self) -> bool {
         self.recorder.is_some()
     }
@@ -141,6 +142,7 @@ impl Context {
     ///
     /// # Errors
     /// When `ok` is false under [`Policy::Strict`].
+    #[inline]
     pub fn must(
         &self,
         ok: bool,
@@ -164,6 +166,7 @@ impl Context {
     }
 
     /// Records a field; one without bytes leaves no entry.
+    #[inline]
     pub fn field(&self, offset: usize, len: usize, at: &'static At, format: Format) {
         if let Some(recorder) = &self.recorder {
             let mut recorder = recorder.borrow_mut();
@@ -184,6 +187,7 @@ impl Context {
     }
 
     /// Gives the field recorded last the specification's name for its value.
+    #[inline]
     pub fn note(&self, note: Option<&'static str>) {
         self.amend(|e| e.note = note);
     }
@@ -203,6 +207,7 @@ impl Context {
     }
 
     /// Records a structure; what is recorded until [`close`](Self::close) lies inside it.
+    #[inline]
     pub fn open(&self, offset: usize, at: &'static At) -> Group {
         let Some(recorder) = &self.recorder else { return Group(0) };
         let index = recorder.borrow().entries.len();
@@ -213,6 +218,7 @@ impl Context {
     }
 
     /// Ends a structure begun with [`open`](Self::open) at the absolute offset `end`.
+    #[inline]
     pub fn close(&self, group: Group, end: usize) {
         if let Some(recorder) = &self.recorder {
             let mut recorder = recorder.borrow_mut();
@@ -299,6 +305,7 @@ macro_rules! numbers {
         ///
         /// # Errors
         /// [`DecodeErrorKind::Truncated`].
+        #[inline]
         pub fn $name(&mut self, at: &'static At) -> Result<$type, DecodeError> {
             self.array(at, Format::$format).map(<$type>::from_le_bytes)
         }
@@ -308,30 +315,35 @@ macro_rules! numbers {
 impl<'c, 'a> Cursor<'c, 'a> {
     /// What the whole decoding shares.
     #[must_use]
+    #[inline]
     pub fn context(&self) -> &'c Context {
         self.context
     }
 
     /// Absolute offset of the next byte.
     #[must_use]
+    #[inline]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
     /// The bytes that are left.
     #[must_use]
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Number of bytes left.
     #[must_use]
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.rest.len()
     }
 
     /// Whether nothing is left.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -346,6 +358,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     ///
     /// # Errors
     /// When `ok` is false under [`Policy::Strict`].
+    #[inline]
     pub fn must(
         &self,
         ok: bool,
@@ -357,6 +370,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     }
 
     /// Takes `len` bytes without recording them.
+    #[inline]
     fn advance(&mut self, len: usize, at: &'static At) -> Result<&'a [u8], DecodeError> {
         let Some((head, rest)) = self.rest.split_at_checked(len) else {
             let available = self.rest.len();
@@ -367,6 +381,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
         Ok(head)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self, at: &'static At, format: Format) -> Result<[u8; N], DecodeError> {
         let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {
             let available = self.rest.len();
@@ -401,6 +416,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn guid(&mut self, at: &'static At) -> Result<Uuid, DecodeError> {
         self.array(at, Format::Guid).map(Uuid::from_bytes_le)
     }
@@ -409,6 +425,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn take(&mut self, len: usize, at: &'static At, format: Format) -> Result<&'a [u8], DecodeError> {
         let offset = self.offset;
         let bytes = self.advance(len, at)?;
@@ -417,6 +434,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     }
 
     /// Reads all that is left and records it with the format given.
+    #[inline]
     pub fn take_rest(&mut self, at: &'static At, format: Format) -> &'a [u8] {
         let bytes = self.rest;
         self.context.field(self.offset, bytes.len(), at, format);
@@ -429,6 +447,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn sub(&mut self, len: usize, at: &'static At) -> Result<Self, DecodeError> {
         let (context, offset) = (self.context, self.offset);
         let rest = self.advance(len, at)?;
@@ -439,6 +458,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
     ///
     /// # Errors
     /// Those of `parse`.
+    #[inline]
     pub fn group<T>(
         &mut self,
         at: &'static At,
@@ -463,6 +483,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
 }
 
 /// A length field as `usize`; one that does not fit is larger than any input.
+#[inline]
 #[must_use]
 pub fn usize_from(len: u32) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)

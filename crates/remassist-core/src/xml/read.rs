@@ -268,6 +268,10 @@ impl<'r, 't, 'a> AttributeReader<'r, 't, 'a> {
             return Err(cursor.error(value_at, at, kind));
         }
         let secret = self.spec.is_some_and(|s| s.is_secret(key.as_bytes()));
+        if !self.spec.is_some_and(|s| s.attributes.iter().any(|a| a.name == key)) {
+            // Nothing else tells of its name.
+            cursor.field(name_at..name_at.saturating_add(key.len()), at);
+        }
         cursor.field(value_at..value_at.saturating_add(raw.len()), at);
         if secret {
             cursor.secret();
