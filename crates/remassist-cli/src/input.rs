@@ -3,12 +3,17 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use remassist::core::from_hex;
+use remassist::core::{Limits, from_hex};
 
 use crate::Failure;
 
 /// The longest input that is read: far more than any of the protocols carries in one piece.
 pub const MAX_INPUT: usize = 256 << 20;
+
+/// Limits for people who look into files: wide enough for anything real, too narrow to fill the memory.
+pub fn limits() -> Limits {
+    Limits::DEFAULT.with_message(MAX_INPUT).with_string(MAX_INPUT).with_items(1 << 20)
+}
 
 /// Reads a file, or standard input for `-`.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use remassist::connstring::ConnectionString;
 use remassist::core::text::{TextDocument, TextFormat as _};
-use remassist::core::{Decode as _, DecodeOptions, Deviation, Limits};
+use remassist::core::{Decode as _, DecodeOptions, Deviation};
 use remassist::invitation::{self, Invitation, TicketError};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let unknown = || Failure::Input("not recognised as any kind: try --kind".to_owned());
     let kind = kind.ok_or_else(unknown)?;
     let policy = if args.strict { DecodeOptions::STRICT } else { DecodeOptions::TOLERANT };
-    let limits = Limits::DEFAULT.with_message(input::MAX_INPUT);
+    let limits = input::limits();
     let options = policy.with_limits(limits).with_trace(!args.json);
     let inspected =
         (kind.inspect)(&input, &options).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
@@ -115,7 +115,7 @@ struct Ticket {
 
 impl Ticket {
     fn decrypt(file: &[u8], password: &str) -> Result<Option<Self>, Failure> {
-        let limits = Limits::DEFAULT.with_message(input::MAX_INPUT);
+        let limits = input::limits();
         let decoded =
             TextDocument::<Invitation<'_>>::decode_with(file, &DecodeOptions::TOLERANT.with_limits(limits));
         let Ok(document) = decoded else { return Ok(None) };
