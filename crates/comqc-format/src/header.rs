@@ -131,7 +131,9 @@ impl<'a> Method<'a> {
         Self { method_number, flags: COMPLETE, reserved: 1, padding1: [0; 4], interface_id, data, padding2 }
     }
 
-    fn into_owned(self) -> Method<'static> {
+    /// The same header, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Method<'static> {
         Method { data: self.data.into_owned(), padding2: self.padding2.into_owned(), ..self }
     }
 }
@@ -142,6 +144,16 @@ impl<'a> SecurityHeader<'a> {
     pub fn new(data: SecurityData<'a>) -> Self {
         let padding = zeros(data.encoded_len());
         Self { header_padding: [0; 4], data, padding }
+    }
+
+    /// The same header, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> SecurityHeader<'static> {
+        SecurityHeader {
+            header_padding: self.header_padding,
+            data: self.data.into_owned(),
+            padding: self.padding.into_owned(),
+        }
     }
 }
 
@@ -310,11 +322,7 @@ impl Header<'_> {
     pub fn into_owned(self) -> Header<'static> {
         match self {
             Self::Partition { identifier } => Header::Partition { identifier },
-            Self::Security(s) => Header::Security(SecurityHeader {
-                header_padding: s.header_padding,
-                data: s.data.into_owned(),
-                padding: s.padding.into_owned(),
-            }),
+            Self::Security(s) => Header::Security(s.into_owned()),
             Self::Reference { offset, padding } => Header::Reference { offset, padding },
             Self::Method(m) => Header::Method(m.into_owned()),
             Self::Unknown { signature, body } => Header::Unknown { signature, body: body.into_owned() },
@@ -370,22 +378,12 @@ impl Header<'_> {
                 dst.put([signature, size, offset, *padding].as_flattened());
             }
             Self::Method(m) => {
-                let words =
-                    [signature, size, m.method_number, NDR, m.flags, len_u32(m.data.len()), m.reserved];
-                let mut head = [0; METH_FIXED];
-                let (fixed, id) = head.split_at_mut(SMTH_FIXED);
-                for (slot, word) in fixed.as_chunks_mut().0.iter_mut().zip(words) {
-                    *slot = word.to_le_bytes();
-                }
-                if let Some(slot) = fixed.last_chunk_mut() {
-                    *slot = m.padding1;
-                }
-                match m.interface_id {
-                    Some(interface) => {
-                        id.copy_from_slice(&interface.to_bytes_le());
-                        dst.put(&head);
-                    }
-                    None => dst.put(fixed),
+                let padding1 = u32::from_le_bytes(m.padding1);
+                let len = len_u32(m.data.len());
+                let words = [signature, size, m.method_number, NDR, m.flags, len, m.reserved, padding1];
+                dst.put(words.map(u32::to_le_bytes).as_flattened());
+                if let Some(interface) = m.interface_id {
+                    dst.put(&interface.to_bytes_le());
                 }
                 dst.put(&m.data);
                 if !m.padding2.is_empty() {

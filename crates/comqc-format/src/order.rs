@@ -102,7 +102,7 @@ impl Order {
 }
 
 /// Number of equal parts that [`Index`] divides a message into.
-const PARTS: usize = 128;
+const PARTS: usize = 64;
 
 /// Where security headers stand, in a fixed amount of memory: the first one of each part of the message. The others are
 /// found from there by their Size, so a message full of references costs no more than its length times a part's.

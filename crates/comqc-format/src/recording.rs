@@ -43,6 +43,14 @@ pub struct RecordedCall<'a> {
     pub data: Blob<'a>,
 }
 
+impl RecordedCall<'_> {
+    /// The same call, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> RecordedCall<'static> {
+        RecordedCall { data: self.data.into_owned(), ..self }
+    }
+}
+
 impl<'a> Recording<'a> {
     /// No calls yet.
     #[must_use]
@@ -141,17 +149,11 @@ impl<'a> Recording<'a> {
     /// The same calls, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> Recording<'static> {
-        let own = |c: RecordedCall<'_>| RecordedCall {
-            interface_id: c.interface_id,
-            method_number: c.method_number,
-            context: c.context,
-            data: c.data.into_owned(),
-        };
         Recording {
             target_id: self.target_id,
             partition: self.partition,
             contexts: self.contexts.into_iter().map(SecurityData::into_owned).collect(),
-            calls: self.calls.into_iter().map(own).collect(),
+            calls: self.calls.into_iter().map(RecordedCall::into_owned).collect(),
         }
     }
 }

@@ -127,7 +127,7 @@ impl<'a> SecurityData<'a> {
     /// The same data, borrowed from this value.
     pub(crate) fn borrowed(&self) -> SecurityData<'_> {
         fn borrow<'p>(p: &'p Property<'_>) -> Property<'p> {
-            Property { property_type: p.property_type, size: p.size, data: Blob::from(&*p.data) }
+            Property { data: Blob::from(&*p.data), ..*p }
         }
         let collections = self.collections.iter().map(|c| Collection {
             collection_type: c.collection_type,
@@ -198,15 +198,12 @@ impl Collection<'_> {
         }
     }
 
-    fn into_owned(self) -> Collection<'static> {
-        let own = |p: Property<'_>| Property {
-            property_type: p.property_type,
-            size: p.size,
-            data: p.data.into_owned(),
-        };
+    /// The same collection, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Collection<'static> {
         Collection {
             collection_type: self.collection_type,
-            properties: self.properties.into_iter().map(own).collect(),
+            properties: self.properties.into_iter().map(Property::into_owned).collect(),
         }
     }
 }
@@ -259,6 +256,12 @@ impl Property<'static> {
 }
 
 impl Property<'_> {
+    /// The same property, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Property<'static> {
+        Property { data: self.data.into_owned(), ..self }
+    }
+
     /// The value, read by the type of the property.
     #[must_use]
     pub fn value(&self) -> PropertyValue<'_> {
