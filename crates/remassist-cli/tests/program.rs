@@ -309,6 +309,6 @@ fn invitations_of_both_types() {
 #[test]
 fn huge_input_ends_with_an_error() {
     let zeros = vec![b'0'; 40 << 20];
-    let (status, message) = failure(&["inspect", "--kind", "chat", "-"], &zeros);
+    let (status, message) = failure(&["inspect", "--kind", "rc-ctl", "-"], &zeros);
     assert_eq!((status, message.lines().count()), (1, 1), "{message}");
 }
