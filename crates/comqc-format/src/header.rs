@@ -136,6 +136,31 @@ impl<'a> Method<'a> {
     pub fn into_owned(self) -> Method<'static> {
         Method { data: self.data.into_owned(), padding2: self.padding2.into_owned(), ..self }
     }
+
+    /// The field Size.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        let fixed = if self.interface_id.is_some() { METH_FIXED } else { SMTH_FIXED };
+        fixed.saturating_add(self.data.len()).saturating_add(self.padding2.len())
+    }
+
+    #[inline]
+    fn put<B: Sink>(&self, dst: &mut B) {
+        let (data, padding): (&[u8], &[u8]) = (&self.data, &self.padding2);
+        let signature = if self.interface_id.is_some() { Signature::METHOD } else { Signature::SHORT_METHOD };
+        let (size, len, padding1) =
+            (len_u32(self.size()), len_u32(data.len()), u32::from_le_bytes(self.padding1));
+        let words = [signature.0, size, self.method_number, NDR, self.flags, len, self.reserved, padding1];
+        let [a, b, c, d, e, f, g, h] = words.map(u32::to_le_bytes);
+        match self.interface_id.map(|id| id.to_bytes_le()).as_ref().map(|id| id.as_chunks().0) {
+            Some(&[i, j, k, l]) => dst.put([a, b, c, d, e, f, g, h, i, j, k, l].as_flattened()),
+            _ => dst.put([a, b, c, d, e, f, g, h].as_flattened()),
+        }
+        dst.put(data);
+        if !padding.is_empty() {
+            dst.put(padding);
+        }
+    }
 }
 
 impl<'a> SecurityHeader<'a> {
@@ -309,10 +334,7 @@ impl Header<'_> {
                 SECD_FIXED.saturating_add(s.data.encoded_len()).saturating_add(s.padding.len())
             }
             Self::Reference { .. } => SECR_SIZE,
-            Self::Method(m) => {
-                let fixed = if m.interface_id.is_some() { METH_FIXED } else { SMTH_FIXED };
-                fixed.saturating_add(m.data.len()).saturating_add(m.padding2.len())
-            }
+            Self::Method(m) => m.size(),
             Self::Unknown { body, .. } => COMMON_SIZE.saturating_add(body.len()),
         }
     }
@@ -359,9 +381,13 @@ impl Header<'_> {
 
     #[inline]
     pub(crate) fn put<B: Sink>(&self, dst: &mut B) {
+        if let Self::Method(method) = self {
+            return method.put(dst);
+        }
         let size = len_u32(self.size());
         let signature = self.signature().0;
         match self {
+            Self::Method(_) => {}
             Self::Partition { identifier } => {
                 dst.put([signature, size].map(u32::to_le_bytes).as_flattened());
                 dst.put(&identifier.to_bytes_le());
@@ -376,19 +402,6 @@ impl Header<'_> {
             Self::Reference { offset, padding } => {
                 let [signature, size, offset] = [signature, size, *offset].map(u32::to_le_bytes);
                 dst.put([signature, size, offset, *padding].as_flattened());
-            }
-            Self::Method(m) => {
-                let padding1 = u32::from_le_bytes(m.padding1);
-                let len = len_u32(m.data.len());
-                let words = [signature, size, m.method_number, NDR, m.flags, len, m.reserved, padding1];
-                dst.put(words.map(u32::to_le_bytes).as_flattened());
-                if let Some(interface) = m.interface_id {
-                    dst.put(&interface.to_bytes_le());
-                }
-                dst.put(&m.data);
-                if !m.padding2.is_empty() {
-                    dst.put(&m.padding2);
-                }
             }
             Self::Unknown { body, .. } => {
                 dst.put([signature, size].map(u32::to_le_bytes).as_flattened());

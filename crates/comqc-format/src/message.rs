@@ -93,14 +93,15 @@ impl<'a> Message<'a> {
         let tolerant = |_, _| Ok(());
         let mut after_method = false;
         for header in &self.headers {
-            let size = header.size();
-            let is_method = matches!(header, Header::Method(_));
-            if is_method && after_method && size.is_multiple_of(8) {
+            if let (Header::Method(method), true) = (header, after_method) {
                 // Where one method may stand, any other may follow.
-                offset = offset.saturating_add(size);
-                continue;
+                let size = method.size();
+                if size.is_multiple_of(8) {
+                    offset = offset.saturating_add(size);
+                    continue;
+                }
             }
-            after_method = is_method;
+            after_method = matches!(header, Header::Method(_));
             header.check()?;
             let (step, at) = header.step();
             order.accept(step, offset, at, tolerant).map_err(|e| encode_error(e.at(), e.kind()))?;
@@ -113,7 +114,7 @@ impl<'a> Message<'a> {
                 }
                 _ => {}
             }
-            offset = offset.saturating_add(size);
+            offset = offset.saturating_add(header.size());
         }
         order.finish(offset, &CHDR, tolerant).map_err(|e| encode_error(e.at(), e.kind()))?;
         check_len(offset, MAX_U32, &MESSAGE_SIZE)?;

@@ -20,10 +20,10 @@ pub struct Call<'a> {
     pub method_number: u32,
     /// Interface ID, from this header or the most recent one that has it.
     pub interface_id: Uuid,
-    /// The security header in force; only claims, see [`SecurityData`].
-    pub security: Security<'a>,
     /// Marshaled Data, perhaps with undefined bytes behind the parameters.
     pub data: &'a [u8],
+    /// The security header in force; only claims, see [`SecurityData`].
+    pub security: Security<'a>,
 }
 
 impl Call<'_> {
