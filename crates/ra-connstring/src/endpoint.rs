@@ -153,8 +153,11 @@ fn is_ipv6(text: &str) -> bool {
 
 /// A port: decimal digits, 1 to 65,535.
 pub(crate) fn port(text: &str) -> Option<u16> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().filter(|port| *port != 0)
+    let value = text.bytes().try_fold(0_u32, |value, byte| {
+        let digit = char::from(byte).to_digit(10)?;
+        Some(value.saturating_mul(10).saturating_add(digit))
+    })?;
+    u16::try_from(value).ok().filter(|port| *port != 0)
 }
 
 #[cfg(test)]

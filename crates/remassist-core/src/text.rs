@@ -464,6 +464,7 @@ impl<'t, 'a> TextCursor<'t, 'a> {
     ///
     /// # Errors
     /// When `ok` is false under [`Policy::Strict`](crate::Policy::Strict).
+    #[inline]
     pub fn must(&self, ok: bool, position: usize, at: &'static At, kind: Kind) -> Result<(), DecodeError> {
         if ok { Ok(()) } else { self.context.must(false, self.source.wire(position), at, kind) }
     }

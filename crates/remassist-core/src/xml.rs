@@ -89,8 +89,14 @@ pub struct Schema {
 
 impl Schema {
     fn element(&self, name: &[u8]) -> Option<&'static ElementSpec> {
-        self.elements.iter().find(|e| e.name.as_bytes() == name)
+        self.elements.iter().find(|e| is_same(e.name.as_bytes(), name))
     }
+}
+
+/// Whether two names are the same: they are short, mostly of different lengths, and not worth a call of `memcmp`.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
 
 /// An element: a name, attributes, elements inside.
