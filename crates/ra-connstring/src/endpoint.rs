@@ -62,7 +62,11 @@ impl<'a> Host<'a> {
     /// blanks or control characters stand in it, or when it can be neither address nor name.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let blank = |c: char| c.is_whitespace() || c.is_control();
+        if text.is_empty()
+            || text.bytes().any(|b| b <= b' ' || b == 0x7F)
+            || (!text.is_ascii() && text.contains(blank))
+        {
             return None;
         }
         if !text.contains(':') {

@@ -7,7 +7,7 @@ use core::fmt;
 use core::ops::Range;
 
 use bytes::BufMut;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::decode::Group;
 use crate::{
@@ -388,7 +388,7 @@ impl Drop for Source<'_> {
         if let Cow::Owned(text) = &mut self.text
             && self.secret.get()
         {
-            text.zeroize();
+            crate::secret::wipe_text(text);
         }
     }
 }

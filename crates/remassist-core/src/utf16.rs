@@ -103,7 +103,7 @@ impl AsRef<[u8]> for Utf16Le<'_> {
 impl Zeroize for Utf16Le<'_> {
     fn zeroize(&mut self) {
         if let Cow::Owned(bytes) = &mut self.0 {
-            bytes.zeroize();
+            crate::secret::wipe(bytes);
         }
         self.0 = Cow::Borrowed(&[]);
     }

@@ -6,8 +6,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use zeroize::Zeroize as _;
-
 use super::chars::{escape, is_char, is_name};
 use super::{ElementSpec, is_same, plain};
 use crate::text::TextCursor;
@@ -153,7 +151,7 @@ impl<'a> Attributes<'a> {
         if let Cow::Owned(text) = &mut self.text
             && self.secret
         {
-            text.zeroize();
+            crate::secret::wipe_text(text);
         }
     }
 

@@ -14,14 +14,38 @@ use crate::text::TextCursor;
 /// Room for attributes or children at first: most elements have no more.
 const FEW: usize = 4;
 
-/// The element at the cursor, which then stands behind it. `None`, and nothing has happened, when it is not plain.
+/// The XML declaration at the cursor, which then stands behind it. `None`, and nothing has happened, when there is none
+/// or it is not plain.
+pub(super) fn declaration<'a>(cursor: &mut TextCursor<'_, 'a>) -> Option<Attributes<'a>> {
+    if cursor.tracing() {
+        return None;
+    }
+    let bytes = cursor.text().as_bytes();
+    let start = cursor.position();
+    let mut at = start.wrapping_add(b"<?xml".len());
+    if bytes.get(start..at) != Some(b"<?xml") {
+        return None;
+    }
+    let inside = at;
+    let attributes = attributes(cursor, &mut at, None)?;
+    // It ends at the first `?>`, even within quotes.
+    if bytes.get(inside..at)?.contains(&b'?') {
+        return None;
+    }
+    let end = after(bytes, after(bytes, at, b'?')?, b'>')?;
+    cursor.move_to(end);
+    Some(attributes)
+}
+
+/// The element at the cursor, perhaps behind blanks; the cursor then stands behind it. `None`, and nothing has happened, when it is not plain.
 pub(super) fn element<'a>(cursor: &mut TextCursor<'_, 'a>, schema: &'static Schema) -> Option<Element<'a>> {
     if cursor.tracing() {
         return None;
     }
     let (depth, elements) = (cursor.limits().depth.min(MAX_DEPTH), cursor.limits().items);
+    let start = blanks_end(cursor.text().as_bytes(), cursor.position());
     let mut reader = Reader { cursor, bytes: cursor.text().as_bytes(), schema, elements, end: 0 };
-    let element = reader.element(cursor.position(), depth)?;
+    let element = reader.element(start, depth)?;
     let end = reader.end;
     cursor.move_to(end);
     Some(element)
@@ -113,7 +137,7 @@ fn attributes<'a>(
 ) -> Option<Attributes<'a>> {
     let start = *position;
     let part = cursor.text().as_bytes().get(start..)?;
-    if matches!(byte(part, 0), b'/' | b'>') {
+    if matches!(byte(part, 0), b'/' | b'>' | b'?') {
         return Some(Attributes::new());
     }
     let limits = cursor.limits();
@@ -124,7 +148,7 @@ fn attributes<'a>(
     let mut at = 0;
     loop {
         let begin = blanks_end(part, at);
-        if begin == at || matches!(byte(part, begin), b'/' | b'>') {
+        if begin == at || matches!(byte(part, begin), b'/' | b'>' | b'?') {
             at = begin;
             break;
         }
@@ -198,6 +222,11 @@ fn name_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// [`not_ascii_value`] stay in registers.
 #[inline(never)]
 fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>())
+        && block.iter().fold(true, |all, b| all & is_ascii_value(*b))
+    {
+        at = at.wrapping_add(block.len());
+    }
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         let word = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
@@ -220,6 +249,11 @@ fn padded(rest: &[u8]) -> [u8; 8] {
     let mut word = [0; 8];
     word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     word
+}
+
+/// Whether a byte is ASCII and means itself in a value in double quotes.
+const fn is_ascii_value(byte: u8) -> bool {
+    (byte.wrapping_sub(b' ') < 0x60) & (byte != b'"') & (byte != b'&') & (byte != b'<')
 }
 
 /// The top bit of the first of eight bytes that is not ASCII, or does not mean itself in a value in double quotes;
