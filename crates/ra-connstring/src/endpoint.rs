@@ -130,7 +130,7 @@ impl fmt::Display for Host<'_> {
 
 /// Eight groups of hexadecimal digits, or fewer around one `::`: an IPv6 address without brackets, scope or dots.
 fn is_ipv6(text: &str) -> bool {
-    let (mut digits, mut groups, mut shortened) = (0_u8, 0_u8, false);
+    let (mut digits, mut groups, mut shortened) = (0_u8, 0_usize, false);
     let mut before = b'.';
     for byte in text.bytes() {
         match byte {
@@ -142,8 +142,8 @@ fn is_ipv6(text: &str) -> bool {
             }
             b':' => digits = 0,
             _ if byte.is_ascii_hexdigit() && digits < 4 => {
-                groups = groups.saturating_add(u8::from(digits == 0));
-                digits = digits.saturating_add(1);
+                groups = groups.wrapping_add(usize::from(digits == 0));
+                digits = digits.wrapping_add(1);
             }
             _ => return false,
         }

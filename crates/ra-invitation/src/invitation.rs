@@ -247,7 +247,8 @@ impl Invitation<'_> {
         if self.document.root.children_named(DATA).take(2).count() != 1 {
             return Err("there is not exactly one UPLOADDATA");
         }
-        if self.get("RCTICKET").is_none() && self.get("LHTICKET").is_none() {
+        let data = self.upload_data();
+        if data.is_none_or(|data| data.get("RCTICKET").or_else(|| data.get("LHTICKET")).is_none()) {
             return Err("neither RCTICKET nor LHTICKET");
         }
         Ok(())
@@ -280,8 +281,8 @@ impl Invitation<'_> {
         must(data.get("RCTICKETENCRYPTED").and_then(flag).is_some(), &RCTICKETENCRYPTED, FLAG)?;
         must(data.get("DtStart").and_then(number).is_some(), &DT_START, NUMBER)?;
         must(data.get("DtLength").and_then(number).is_some(), &DT_LENGTH, NUMBER)?;
-        let stub = self.pass_stub().is_some() || !self.needs_password();
-        must(stub, &PASS_STUB, "missing, though a password is needed")?;
+        let stub = data.get("PassStub").is_some_and(|stub| !stub.is_empty());
+        must(stub || !self.needs_password(), &PASS_STUB, "missing, though a password is needed")?;
         must(data.get("L").and_then(flag).is_some(), &MODEM, FLAG)
     }
 }

@@ -93,10 +93,11 @@ impl Schema {
     }
 }
 
-/// Whether two names are the same: they are short, mostly of different lengths, and not worth a call of `memcmp`.
+/// Whether two names are the same: most are of different lengths, or too short to be worth a call of `memcmp`.
 #[inline]
 fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+    const SHORT: usize = 6;
+    a.len() == b.len() && if a.len() < SHORT { a.iter().zip(b).all(|(a, b)| a == b) } else { a == b }
 }
 
 /// An element: a name, attributes, elements inside.
