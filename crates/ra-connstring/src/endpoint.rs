@@ -62,7 +62,11 @@ impl<'a> Host<'a> {
     /// blanks or control characters stand in it, or when it can be neither address nor name.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let blank = |c: char| c.is_whitespace() || c.is_control();
+        if text.is_empty()
+            || text.bytes().any(|b| b <= b' ' || b == 0x7F)
+            || (!text.is_ascii() && text.contains(blank))
+        {
             return None;
         }
         if !text.contains(':') {
@@ -126,7 +130,7 @@ impl fmt::Display for Host<'_> {
 
 /// Eight groups of hexadecimal digits, or fewer around one `::`: an IPv6 address without brackets, scope or dots.
 fn is_ipv6(text: &str) -> bool {
-    let (mut digits, mut groups, mut shortened) = (0_u8, 0_u8, false);
+    let (mut digits, mut groups, mut shortened) = (0_u8, 0_usize, false);
     let mut before = b'.';
     for byte in text.bytes() {
         match byte {
@@ -138,8 +142,8 @@ fn is_ipv6(text: &str) -> bool {
             }
             b':' => digits = 0,
             _ if byte.is_ascii_hexdigit() && digits < 4 => {
-                groups = groups.saturating_add(u8::from(digits == 0));
-                digits = digits.saturating_add(1);
+                groups = groups.wrapping_add(usize::from(digits == 0));
+                digits = digits.wrapping_add(1);
             }
             _ => return false,
         }
@@ -153,8 +157,11 @@ fn is_ipv6(text: &str) -> bool {
 
 /// A port: decimal digits, 1 to 65,535.
 pub(crate) fn port(text: &str) -> Option<u16> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().filter(|port| *port != 0)
+    let value = text.bytes().try_fold(0_u32, |value, byte| {
+        let digit = char::from(byte).to_digit(10)?;
+        Some(value.saturating_mul(10).saturating_add(digit))
+    })?;
+    u16::try_from(value).ok().filter(|port| *port != 0)
 }
 
 #[cfg(test)]

@@ -145,16 +145,16 @@ impl Address<'_> {
     /// Whether the entry is what the specification says.
     fn is_well_formed(&self) -> bool {
         let Some((host, digits)) = self.0.rsplit_once(':') else { return false };
-        port(digits).is_some() && matches!(Host::parse(host), Some(Host::Ipv4(_) | Host::Name(_)))
+        port(digits).is_some() && !host.contains(':') && Host::is_one(host)
     }
 }
 
-fn field(input: &str) -> IResult<&str, &str> {
-    take_till(|c| c == ',')(input)
+fn field(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_till(|b| b == b',')(input)
 }
 
 /// The fields; an error tells where there are too few or too many.
-fn fields(input: &str) -> IResult<&str, [&str; FIELDS]> {
+fn fields(input: &[u8]) -> IResult<&[u8], [&[u8]; FIELDS]> {
     let comma = || terminated(field, char(','));
     let first = (comma(), comma(), comma(), comma(), comma(), comma(), comma(), field);
     all_consuming(first).map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h]).parse(input)
@@ -246,7 +246,7 @@ impl<'a> TextFormat<'a> for ConnectionString1<'a> {
         if let Some(at) = text.find('\0') {
             return Err(cursor.error(base.saturating_add(at), &AT, Kind::Rule("a NUL inside the text")));
         }
-        let parsed = fields(text).map_err(|e| {
+        let parsed = fields(text.as_bytes()).map_err(|e| {
             let rest = match e {
                 nom::Err::Error(e) | nom::Err::Failure(e) => e.input.len(),
                 nom::Err::Incomplete(_) => 0,
@@ -254,7 +254,13 @@ impl<'a> TextFormat<'a> for ConnectionString1<'a> {
             let position = base.saturating_add(text.len().saturating_sub(rest));
             cursor.error(position, &AT, Kind::Rule("there are not exactly eight fields"))
         });
-        let [version, protocol, addresses, account, id, name, password, parameters] = parsed?.1;
+        let mut start = 0_usize;
+        let [version, protocol, addresses, account, id, name, password, parameters] =
+            parsed?.1.map(|field| {
+                let range = start..start.saturating_add(field.len());
+                start = range.end.saturating_add(1);
+                text.get(range).unwrap_or_default()
+            });
         let mut fields = Fields { cursor, position: base };
         let protocol_version = fields.number(version, &PROTOCOL_VERSION, Self::PROTOCOL_VERSION)?;
         let protocol_type = fields.number(protocol, &PROTOCOL_TYPE, Self::PROTOCOL_TYPE)?;
@@ -262,13 +268,13 @@ impl<'a> TextFormat<'a> for ConnectionString1<'a> {
         fields.must(account == "*", &ACCOUNT_PASSWORD, STAR)?;
         let assistant_account_password = fields.secret(account, &ACCOUNT_PASSWORD)?;
         fields.must(!id.is_empty(), &SESSION_ID, "the value is empty")?;
-        fields.must(!id.contains(TAIL), &SESSION_ID, BLANKS)?;
+        fields.must(!Text::has_blanks(id), &SESSION_ID, BLANKS)?;
         let ra_session_id = fields.secret(id, &SESSION_ID)?;
         fields.must(name == "*", &SESSION_NAME, STAR)?;
         let session_name = fields.text(name, &SESSION_NAME)?;
         fields.must(password == "*", &SESSION_PASSWORD, STAR)?;
         let session_password = fields.secret(password, &SESSION_PASSWORD)?;
-        fields.must(!parameters.contains(TAIL), &PARAMETERS, BLANKS)?;
+        fields.must(!Text::has_blanks(parameters), &PARAMETERS, BLANKS)?;
         let protocol_specific_parameters = fields.text(parameters, &PARAMETERS)?;
         cursor.advance(text.len());
         Ok(Self {

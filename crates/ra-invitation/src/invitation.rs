@@ -144,7 +144,7 @@ impl Invitation<'_> {
     /// RCTICKETENCRYPTED. It tells that a password is needed: RCTICKET itself is in the clear either way.
     #[must_use]
     pub fn rc_ticket_encrypted(&self) -> Option<bool> {
-        self.get("RCTICKETENCRYPTED").and_then(flag)
+        self.get("RCTICKETENCRYPTED").map(str::trim).and_then(flag)
     }
 
     /// LHTICKET: the encrypted bytes.
@@ -165,7 +165,7 @@ impl Invitation<'_> {
     /// [`TicketError::WrongPassword`] when the text does not begin as XML does.
     #[cfg(feature = "crypto")]
     pub fn decrypt_ticket(&self, password: &str) -> Result<crate::Ticket, TicketError> {
-        let ticket = crate::decrypt_ticket(password, &self.lh_ticket()?)?;
+        let ticket = crate::ticket::decrypt(password, self.lh_ticket()?)?;
         if ticket.expose().starts_with('<') { Ok(ticket) } else { Err(TicketError::WrongPassword) }
     }
 
@@ -189,13 +189,13 @@ impl Invitation<'_> {
     /// DtStart: when the invitation was made, in seconds since 1970 in UTC.
     #[must_use]
     pub fn start(&self) -> Option<u64> {
-        self.get("DtStart").and_then(number)
+        self.get("DtStart").map(str::trim).and_then(number)
     }
 
     /// DtLength: for how many minutes it is valid.
     #[must_use]
     pub fn minutes(&self) -> Option<u64> {
-        self.get("DtLength").and_then(number)
+        self.get("DtLength").map(str::trim).and_then(number)
     }
 
     /// Whether the invitation can be used at a time given in seconds since 1970 in UTC. Nothing protects the numbers:
@@ -213,7 +213,7 @@ impl Invitation<'_> {
     /// L: whether the novice has a modem.
     #[must_use]
     pub fn modem(&self) -> Option<bool> {
-        self.get("L").and_then(flag)
+        self.get("L").map(str::trim).and_then(flag)
     }
 
     /// The text of the connection string 2 that is the whole file; `None` for a file of type 1 or 2.
@@ -247,7 +247,8 @@ impl Invitation<'_> {
         if self.document.root.children_named(DATA).take(2).count() != 1 {
             return Err("there is not exactly one UPLOADDATA");
         }
-        if self.get("RCTICKET").is_none() && self.get("LHTICKET").is_none() {
+        let data = self.upload_data();
+        if data.is_none_or(|data| data.get("RCTICKET").or_else(|| data.get("LHTICKET")).is_none()) {
             return Err("neither RCTICKET nor LHTICKET");
         }
         Ok(())
@@ -277,12 +278,12 @@ impl Invitation<'_> {
                 "not an even number of hexadecimal digits",
             )?;
         }
-        must(exact(data.get("RCTICKETENCRYPTED"), flag), &RCTICKETENCRYPTED, FLAG)?;
-        must(exact(data.get("DtStart"), number), &DT_START, NUMBER)?;
-        must(exact(data.get("DtLength"), number), &DT_LENGTH, NUMBER)?;
-        let stub = self.pass_stub().is_some() || !self.needs_password();
-        must(stub, &PASS_STUB, "missing, though a password is needed")?;
-        must(exact(data.get("L"), flag), &MODEM, FLAG)
+        must(data.get("RCTICKETENCRYPTED").and_then(flag).is_some(), &RCTICKETENCRYPTED, FLAG)?;
+        must(data.get("DtStart").and_then(number).is_some(), &DT_START, NUMBER)?;
+        must(data.get("DtLength").and_then(number).is_some(), &DT_LENGTH, NUMBER)?;
+        let stub = data.get("PassStub").is_some_and(|stub| !stub.is_empty());
+        must(stub || !self.needs_password(), &PASS_STUB, "missing, though a password is needed")?;
+        must(data.get("L").and_then(flag).is_some(), &MODEM, FLAG)
     }
 }
 
@@ -326,19 +327,13 @@ impl fmt::Write for Length {
 }
 
 fn number(text: &str) -> Option<u64> {
-    let text = text.trim();
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn flag(text: &str) -> Option<bool> {
-    match text.trim() {
+    match text {
         "0" => Some(false),
         "1" => Some(true),
         _ => None,
     }
-}
-
-/// Whether a value can be read and has no blanks around it.
-fn exact<T>(value: Option<&str>, read: fn(&str) -> Option<T>) -> bool {
-    value.is_some_and(|text| text.trim().len() == text.len() && read(text).is_some())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use remassist_core::Secret;
+use remassist_core::{Secret, Text};
 
 /// Why there is no ticket to be had. Holds nothing of the ticket.
 #[non_exhaustive]
@@ -33,7 +33,7 @@ impl std::error::Error for TicketError {}
 
 /// What an LHTICKET says: the text of a connection string 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket(pub(crate) Secret<String>);
+pub struct Ticket(pub(crate) Secret<Text<'static>>);
 
 impl Ticket {
     /// The connection string, without byte order mark, line end and NUL around it.
@@ -50,6 +50,8 @@ impl Ticket {
 }
 
 #[cfg(feature = "crypto")]
+pub(crate) use cipher::decrypt;
+#[cfg(feature = "crypto")]
 pub use cipher::{decrypt_ticket, encrypt_ticket};
 
 #[cfg(feature = "crypto")]
@@ -57,7 +59,7 @@ mod cipher {
     use aes::Aes128;
     use cbc::cipher::block_padding::Pkcs7;
     use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
-    use remassist_core::{Secret, crypto, utf16};
+    use remassist_core::{Blob, Secret, crypto, utf16};
     use zeroize::Zeroizing;
 
     use super::{Ticket, TicketError};
@@ -93,13 +95,19 @@ mod cipher {
     /// [`TicketError::NotBlocks`]; [`TicketError::WrongPassword`] when the padding is wrong or the text is not UTF-16LE.
     /// One wrong password in 256 gets past the padding.
     pub fn decrypt_ticket(password: &str, ticket: &[u8]) -> Result<Ticket, TicketError> {
+        decrypt(password, ticket.to_vec())
+    }
+
+    /// [`decrypt_ticket`] in place; the bytes are wiped.
+    pub(crate) fn decrypt(password: &str, ticket: Vec<u8>) -> Result<Ticket, TicketError> {
         if ticket.is_empty() || !ticket.len().is_multiple_of(BLOCK) {
             return Err(TicketError::NotBlocks);
         }
-        let mut buffer = Zeroizing::new(ticket.to_vec());
+        let mut buffer = Zeroizing::new(Blob::from(ticket));
         let cipher = cbc::Decryptor::<Aes128>::new((&*key(password)).into(), &[0; BLOCK].into());
-        let plain = cipher.decrypt_padded::<Pkcs7>(&mut buffer).map_err(|_| TicketError::WrongPassword)?;
+        let plain =
+            cipher.decrypt_padded::<Pkcs7>(buffer.0.to_mut()).map_err(|_| TicketError::WrongPassword)?;
         let text = utf16::decode(plain).map_err(|_| TicketError::WrongPassword)?;
-        Ok(Ticket(Secret::new(text)))
+        Ok(Ticket(Secret::new(text.into())))
     }
 }

@@ -48,7 +48,7 @@ impl From<Vec<u8>> for Blob<'_> {
 impl Zeroize for Blob<'_> {
     fn zeroize(&mut self) {
         if let Cow::Owned(bytes) = &mut self.0 {
-            bytes.zeroize();
+            crate::secret::wipe(bytes);
         }
         self.0 = Cow::Borrowed(&[]);
     }
@@ -95,40 +95,15 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    // Looked at once, at the end: a test for each digit costs more than reading all of them.
-    let mut wrong = 0;
-    let bytes = pairs
-        .iter()
-        .map(|[high, low]| {
-            let (high, low) = (digit(*high), digit(*low));
-            wrong |= (high | low) & NO_DIGIT;
-            high.wrapping_shl(4) | low
-        })
-        .collect();
-    (wrong == 0).then_some(bytes)
+    // Without an end in between and without a table, so that many digits are read at a time.
+    let digits = text.bytes().fold(true, |all, byte| all & byte.is_ascii_hexdigit());
+    digits.then(|| pairs.iter().map(|pair| byte_of(u16::from_le_bytes(*pair))).collect())
 }
 
-const NO_DIGIT: u8 = 0xF0;
-
-/// The value of a hexadecimal digit, [`NO_DIGIT`] for anything else.
-fn digit(byte: u8) -> u8 {
-    #[expect(clippy::indexing_slicing, reason = "every byte is an index below 256")]
-    DIGITS[usize::from(byte)]
+/// The byte of two hexadecimal digits of either case, the first in the low half.
+const fn byte_of(digits: u16) -> u8 {
+    // A letter has bit 6, and its low half counts from 1.
+    let letters = (digits >> 6) & 0x0101;
+    let values = (digits & 0x0F0F).wrapping_add(letters.wrapping_mul(9));
+    (values << 4 | values >> 8).to_le_bytes()[0]
 }
-
-const DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
-    let mut rest: &mut [u8] = &mut digits;
-    let mut byte = 0_u8;
-    while let Some((digit, more)) = rest.split_first_mut() {
-        match byte {
-            b'0'..=b'9' => *digit = byte.wrapping_sub(b'0'),
-            b'A'..=b'F' => *digit = byte.wrapping_sub(b'A').wrapping_add(10),
-            b'a'..=b'f' => *digit = byte.wrapping_sub(b'a').wrapping_add(10),
-            _ => {}
-        }
-        byte = byte.wrapping_add(1);
-        rest = more;
-    }
-    digits
-};

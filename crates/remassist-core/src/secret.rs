@@ -1,5 +1,7 @@
 //! Values that must not reach a log, an error or somebody else's memory.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
@@ -59,6 +61,19 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
+}
+
+/// Overwrites text with zeros, all of its memory: what `zeroize` does, but many bytes at a time.
+pub(crate) fn wipe_text(text: &mut String) {
+    wipe(&mut core::mem::take(text).into_bytes());
+}
+
+/// Overwrites bytes with zeros, all of their memory: what `zeroize` does, but many bytes at a time.
+pub(crate) fn wipe(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.resize(bytes.capacity(), 0);
+    zeroize::optimization_barrier(bytes.as_slice());
+    bytes.clear();
 }
 
 /// Compares in constant time for inputs of the same length; lengths are not hidden.

@@ -69,7 +69,7 @@ impl From<String> for Text<'_> {
 impl Zeroize for Text<'_> {
     fn zeroize(&mut self) {
         if let Cow::Owned(text) = &mut self.0 {
-            text.zeroize();
+            crate::secret::wipe_text(text);
         }
         self.0 = Cow::Borrowed("");
     }

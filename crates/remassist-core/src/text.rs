@@ -7,7 +7,7 @@ use core::fmt;
 use core::ops::Range;
 
 use bytes::BufMut;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::decode::Group;
 use crate::{
@@ -388,7 +388,7 @@ impl Drop for Source<'_> {
         if let Cow::Owned(text) = &mut self.text
             && self.secret.get()
         {
-            text.zeroize();
+            crate::secret::wipe_text(text);
         }
     }
 }
@@ -464,6 +464,7 @@ impl<'t, 'a> TextCursor<'t, 'a> {
     ///
     /// # Errors
     /// When `ok` is false under [`Policy::Strict`](crate::Policy::Strict).
+    #[inline]
     pub fn must(&self, ok: bool, position: usize, at: &'static At, kind: Kind) -> Result<(), DecodeError> {
         if ok { Ok(()) } else { self.context.must(false, self.source.wire(position), at, kind) }
     }

@@ -103,7 +103,7 @@ impl AsRef<[u8]> for Utf16Le<'_> {
 impl Zeroize for Utf16Le<'_> {
     fn zeroize(&mut self) {
         if let Cow::Owned(bytes) = &mut self.0 {
-            bytes.zeroize();
+            crate::secret::wipe(bytes);
         }
         self.0 = Cow::Borrowed(&[]);
     }
@@ -220,27 +220,15 @@ pub fn encode_into(text: &str, bytes: &mut Vec<u8>) {
 /// # Errors
 /// [`Utf16Error`] at an unpaired surrogate or an odd last byte.
 pub fn decode(bytes: &[u8]) -> Result<String, Utf16Error> {
-    const BLOCK: usize = 16;
-    let mut ascii = Vec::with_capacity(bytes.len().div_euclid(2));
-    for block in bytes.as_chunks::<{ BLOCK * 2 }>().0 {
-        let mut low = [0; BLOCK];
-        let mut seen = 0;
-        for (unit, low) in block.as_chunks::<2>().0.iter().zip(&mut low) {
-            let unit = u16::from_le_bytes(*unit);
-            seen |= unit;
-            *low = unit.to_le_bytes()[0];
-        }
-        if seen > 0x7F {
-            break;
-        }
-        ascii.extend_from_slice(&low);
-    }
-    let done = ascii.len().saturating_mul(2);
-    for unit in bytes.get(done..).unwrap_or_default().chunks(2) {
-        match *unit {
-            [low, 0] if low < 0x80 => ascii.push(low),
-            _ => break,
-        }
+    // As if all of it were ASCII, many characters at a time; whether it is, is looked at once, at the end.
+    let mut seen = 0;
+    let low = |unit: u16| {
+        seen |= unit;
+        unit.to_le_bytes()[0]
+    };
+    let mut ascii: Vec<u8> = units(bytes).map(low).collect();
+    if seen > 0x7F {
+        ascii.truncate(units(bytes).take_while(|unit| *unit < 0x80).count());
     }
     let done = ascii.len().saturating_mul(2);
     let text = String::from_utf8(ascii).unwrap_or_default();

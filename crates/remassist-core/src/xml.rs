@@ -91,8 +91,15 @@ pub struct Schema {
 
 impl Schema {
     fn element(&self, name: &[u8]) -> Option<&'static ElementSpec> {
-        self.elements.iter().find(|e| e.name.as_bytes() == name)
+        self.elements.iter().find(|e| is_same(e.name.as_bytes(), name))
     }
+}
+
+/// Whether two names are the same: most are of different lengths, or too short to be worth a call of `memcmp`.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    const SHORT: usize = 6;
+    a.len() == b.len() && if a.len() < SHORT { a.iter().zip(b).all(|(a, b)| a == b) } else { a == b }
 }
 
 /// An element: a name, attributes, elements inside.

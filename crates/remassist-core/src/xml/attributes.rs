@@ -6,10 +6,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use zeroize::Zeroize as _;
-
 use super::chars::{escape, is_char, is_name};
-use super::{ElementSpec, plain};
+use super::{ElementSpec, is_same, plain};
 use crate::text::TextCursor;
 use crate::{At, EncodeError};
 
@@ -59,6 +57,7 @@ impl<'a> Attributes<'a> {
 
     /// The value of an attribute.
     #[must_use]
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.spans.iter().find(|span| self.is_named(span, name)).map(|span| self.slice(&span.value))
     }
@@ -70,11 +69,12 @@ impl<'a> Attributes<'a> {
         self.spans.iter().map(move |span| (slice(&span.name), slice(&span.value)))
     }
 
-    /// Lengths first: most names differ in them.
+    #[inline]
     fn is_named(&self, span: &Span, name: &str) -> bool {
-        span.name.len() == name.len() && self.text.as_bytes().get(span.name.clone()) == Some(name.as_bytes())
+        self.text.as_bytes().get(span.name.clone()).is_some_and(|n| is_same(n, name.as_bytes()))
     }
 
+    #[inline]
     fn slice(&self, range: &Range<usize>) -> &str {
         self.text.get(range.clone()).unwrap_or_default()
     }
@@ -151,7 +151,7 @@ impl<'a> Attributes<'a> {
         if let Cow::Owned(text) = &mut self.text
             && self.secret
         {
-            text.zeroize();
+            crate::secret::wipe_text(text);
         }
     }
 

@@ -8,17 +8,45 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::attributes::{Attributes, Span};
-use super::{Element, ElementSpec, MAX_ATTRIBUTES, MAX_DEPTH, Schema};
+use super::{Element, ElementSpec, MAX_ATTRIBUTES, MAX_DEPTH, Schema, is_same};
 use crate::text::TextCursor;
 
-/// The element at the cursor, which then stands behind it. `None`, and nothing has happened, when it is not plain.
+/// Room for attributes or children at first: most elements have no more.
+const FEW: usize = 4;
+
+/// The XML declaration at the cursor, which then stands behind it. `None`, and nothing has happened, when there is none
+/// or it is not plain.
+pub(super) fn declaration<'a>(cursor: &mut TextCursor<'_, 'a>) -> Option<Attributes<'a>> {
+    if cursor.tracing() {
+        return None;
+    }
+    let bytes = cursor.text().as_bytes();
+    let start = cursor.position();
+    let mut at = start.wrapping_add(b"<?xml".len());
+    if bytes.get(start..at) != Some(b"<?xml") {
+        return None;
+    }
+    let inside = at;
+    let attributes = attributes(cursor, &mut at, None)?;
+    // It ends at the first `?>`, even within quotes.
+    if bytes.get(inside..at)?.contains(&b'?') {
+        return None;
+    }
+    let end = after(bytes, after(bytes, at, b'?')?, b'>')?;
+    cursor.move_to(end);
+    Some(attributes)
+}
+
+/// The element at the cursor, perhaps behind blanks; the cursor then stands behind it. `None`, and nothing has happened, when it is not plain.
 pub(super) fn element<'a>(cursor: &mut TextCursor<'_, 'a>, schema: &'static Schema) -> Option<Element<'a>> {
     if cursor.tracing() {
         return None;
     }
     let (depth, elements) = (cursor.limits().depth.min(MAX_DEPTH), cursor.limits().items);
-    let mut reader = Reader { cursor, bytes: cursor.text().as_bytes(), schema, elements };
-    let (element, end) = reader.element(cursor.position(), depth)?;
+    let start = blanks_end(cursor.text().as_bytes(), cursor.position());
+    let mut reader = Reader { cursor, bytes: cursor.text().as_bytes(), schema, elements, end: 0 };
+    let element = reader.element(start, depth)?;
+    let end = reader.end;
     cursor.move_to(end);
     Some(element)
 }
@@ -51,11 +79,13 @@ struct Reader<'p, 't, 'a> {
     schema: &'static Schema,
     /// How many elements may still come.
     elements: usize,
+    /// Where the element read last ends.
+    end: usize,
 }
 
 impl<'a> Reader<'_, '_, 'a> {
-    /// The element at a position, and where it ends.
-    fn element(&mut self, at: usize, depth: usize) -> Option<(Element<'a>, usize)> {
+    /// The element at a position.
+    fn element(&mut self, at: usize, depth: usize) -> Option<Element<'a>> {
         let bytes = self.bytes;
         let below = depth.checked_sub(1)?;
         self.elements = self.elements.checked_sub(1)?;
@@ -76,20 +106,26 @@ impl<'a> Reader<'_, '_, 'a> {
             at = after(bytes, at, b'>')?;
             loop {
                 at = blanks_end(bytes, at);
-                if let Some(start) = after(bytes, at, b'<').and_then(|at| after(bytes, at, b'/')) {
-                    let end = name_end(bytes, start)?;
-                    if bytes.get(start..end) != Some(written) {
+                let next = at.wrapping_add(1);
+                if byte(bytes, next) == b'/' {
+                    let start = next.wrapping_add(1);
+                    let end = start.wrapping_add(written.len());
+                    if byte(bytes, at) != b'<' || !is_same(bytes.get(start..end)?, written) {
                         return None;
                     }
                     at = after(bytes, end, b'>')?;
                     break;
                 }
-                let (child, end) = self.element(at, below)?;
+                let child = self.element(at, below)?;
+                if children.is_empty() {
+                    children = Vec::with_capacity(FEW);
+                }
                 children.push(child);
-                at = end;
+                at = self.end;
             }
         }
-        Some((Element { name, attributes, children }, at))
+        self.end = at;
+        Some(Element { name, attributes, children })
     }
 }
 
@@ -101,13 +137,18 @@ fn attributes<'a>(
 ) -> Option<Attributes<'a>> {
     let start = *position;
     let part = cursor.text().as_bytes().get(start..)?;
+    if matches!(byte(part, 0), b'/' | b'>' | b'?') {
+        return Some(Attributes::new());
+    }
     let limits = cursor.limits();
+    let items = limits.items.min(MAX_ATTRIBUTES);
     let mut expected = spec.map_or(&[][..], |s| s.attributes).iter();
-    let mut spans: Vec<Span> = Vec::new();
+    let mut spans: Vec<Span> = Vec::with_capacity(FEW);
+    let mut any_secret = false;
     let mut at = 0;
     loop {
         let begin = blanks_end(part, at);
-        if begin == at || matches!(byte(part, begin), b'/' | b'>') {
+        if begin == at || matches!(byte(part, begin), b'/' | b'>' | b'?') {
             at = begin;
             break;
         }
@@ -126,29 +167,26 @@ fn attributes<'a>(
         let from = after(part, after(part, end, b'=')?, b'"')?;
         let value = from..value_end(part, from);
         at = after(part, value.end, b'"')?;
-        if spans.len() >= limits.items.min(MAX_ATTRIBUTES) || value.len() > limits.string {
+        if spans.len() >= items || value.len() > limits.string {
             return None;
         }
-        if spans.is_empty() {
-            spans = Vec::with_capacity(4);
-        }
+        any_secret |= secret;
         spans.push(Span { name: begin..end, value, secret });
     }
     *position = start.wrapping_add(at);
     if spans.is_empty() {
         return Some(Attributes::new());
     }
-    let secret = spans.iter().any(|s| s.secret);
-    if secret {
+    if any_secret {
         cursor.secret();
     }
-    Some(Attributes { text: cursor.cow(start..*position), spans, secret })
+    Some(Attributes { text: cursor.cow(start..*position), spans, secret: any_secret })
 }
 
 /// Whether an attribute of this name begins here.
 fn stands(bytes: &[u8], at: usize, name: &str) -> bool {
     let end = at.wrapping_add(name.len());
-    byte(bytes, end) == b'=' && bytes.get(at..end) == Some(name.as_bytes())
+    byte(bytes, end) == b'=' && bytes.get(at..end).is_some_and(|n| is_same(n, name.as_bytes()))
 }
 
 /// A byte; behind the end of the text 0, which is never plain.
@@ -180,8 +218,15 @@ fn name_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     Some(at)
 }
 
-/// The end of a value that means what it shows: the first byte that does not.
+/// The end of a value that means what it shows: the first byte that does not. On its own, so that the constants of
+/// [`not_ascii_value`] stay in registers.
+#[inline(never)]
 fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>())
+        && block.iter().fold(true, |all, b| all & is_ascii_value(*b))
+    {
+        at = at.wrapping_add(block.len());
+    }
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         let word = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
@@ -204,6 +249,11 @@ fn padded(rest: &[u8]) -> [u8; 8] {
     let mut word = [0; 8];
     word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     word
+}
+
+/// Whether a byte is ASCII and means itself in a value in double quotes.
+const fn is_ascii_value(byte: u8) -> bool {
+    (byte.wrapping_sub(b' ') < 0x60) & (byte != b'"') & (byte != b'&') & (byte != b'<')
 }
 
 /// The top bit of the first of eight bytes that is not ASCII, or does not mean itself in a value in double quotes;

@@ -39,6 +39,7 @@ impl<'p, 't, 'a> Parser<'p, 't, 'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Document<'a>, DecodeError> {
+        self.declaration = plain::declaration(self.cursor);
         loop {
             // Tried at most once from each place where a root element may begin.
             let plain = if self.open.is_empty() { plain::element(self.cursor, self.schema) } else { None };
