@@ -68,7 +68,7 @@ fn printed_sample_of_2() {
     let transport = two.transports().next().unwrap();
     assert_eq!((transport.id(), transport.session_id()), (Some("1"), Some("1440550163")));
     expect![[r#"
-        A.ID at byte 0: empty, or blanks inside the value ([MS-RAI] 2.2.2)
+        A.ID at byte 109: empty, or blanks inside the value ([MS-RAI] 2.2.2)
     "#]]
     .assert_eq(&deviations(text));
 }
@@ -149,47 +149,47 @@ fn every_must_of_2() {
         Connection String 2 at byte 0: an XML declaration ([MS-RAI] 2.2.2)
         <A -> <X/><Y/><A
         <E> -> <E><A/>
-        A at byte 0: the element does not stand exactly once ([MS-RAI] 2.2.2)
-        A.KH at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
-        A.ID at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
+        A at byte 3: the element does not stand exactly once ([MS-RAI] 2.2.2)
+        A.KH at byte 3: the attribute is missing ([MS-RAI] 2.2.2)
+        A.ID at byte 3: the attribute is missing ([MS-RAI] 2.2.2)
         A KH -> B KH
         A at byte 0: the element does not stand exactly once ([MS-RAI] 2.2.2)
         A.KH at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
         A.ID at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
         wrM= -> wrM
-        A.KH at byte 0: not base64 of 20 bytes ([MS-RAI] 2.2.2)
+        A.KH at byte 10: not base64 of 20 bytes ([MS-RAI] 2.2.2)
         YiKw -> 
-        A.KH at byte 0: not base64 of 20 bytes ([MS-RAI] 2.2.2)
+        A.KH at byte 10: not base64 of 20 bytes ([MS-RAI] 2.2.2)
         KH= -> OTHER=
-        A.KH at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
+        A.KH at byte 3: the attribute is missing ([MS-RAI] 2.2.2)
         KH=" -> KH2="sha256:
-        A.KH at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
-        A.KH2 at byte 0: not a known algorithm, a colon and base64 of its hash ([MS-RAI] 2.2.2)
+        A.KH at byte 3: the attribute is missing ([MS-RAI] 2.2.2)
+        A.KH2 at byte 11: not a known algorithm, a colon and base64 of its hash ([MS-RAI] 2.2.2)
         ID="c2V -> KH2="md5:AAAA" ID="c2V
-        A.KH2 at byte 0: not a known algorithm, a colon and base64 of its hash ([MS-RAI] 2.2.2)
+        A.KH2 at byte 45: not a known algorithm, a colon and base64 of its hash ([MS-RAI] 2.2.2)
         c2Vzc2lvbg== -> 
-        A.ID at byte 0: empty, or blanks inside the value ([MS-RAI] 2.2.2)
+        A.ID at byte 44: empty, or blanks inside the value ([MS-RAI] 2.2.2)
         ID="c2 -> OTHER="c2
-        A.ID at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
+        A.ID at byte 3: the attribute is missing ([MS-RAI] 2.2.2)
         <C> -> <C/><C>
-        C at byte 0: the element does not stand exactly once ([MS-RAI] 2.2.2)
+        C at byte 59: the element does not stand exactly once ([MS-RAI] 2.2.2)
         ID="1" -> 
-        T.ID at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
+        T.ID at byte 62: the attribute is missing ([MS-RAI] 2.2.2)
         SID="7" -> 
-        T.SID at byte 0: the attribute is missing ([MS-RAI] 2.2.2)
+        T.SID at byte 62: the attribute is missing ([MS-RAI] 2.2.2)
         <C> -> <C><T ID="0" SID="0"/>
-        L at byte 0: a transport without listener ([MS-RAI] 2.2.2)
+        T at byte 62: a transport without listener ([MS-RAI] 2.2.2)
         P="49749" -> P="0"
-        L.P at byte 0: not a port ([MS-RAI] 2.2.2)
+        L.P at byte 86: not a port ([MS-RAI] 2.2.2)
         P="49749" -> P="49749" U="wss://x"
-        L.P at byte 0: not exactly one of P and U ([MS-RAI] 2.2.2)
+        L.P at byte 86: not exactly one of P and U ([MS-RAI] 2.2.2)
         P="49749" -> U="wss://x"
         P="49749" -> 
-        L.P at byte 0: not exactly one of P and U ([MS-RAI] 2.2.2)
+        L.P at byte 80: not exactly one of P and U ([MS-RAI] 2.2.2)
         fe80::1%3 -> 
-        L.N at byte 0: no name or address ([MS-RAI] 2.2.2)
+        L.N at byte 96: no name or address ([MS-RAI] 2.2.2)
         fe80::1%3 -> fe80::1::2
-        L.N at byte 0: no name or address ([MS-RAI] 2.2.2)
+        L.N at byte 96: no name or address ([MS-RAI] 2.2.2)
     "#]]
     .assert_eq(&found);
 }

@@ -64,7 +64,7 @@ fn printed_sample_of_type_1() {
     );
     expect![[r#"
         UPLOADDATA at byte 381: an end tag without its start tag ([MS-RAI] 6)
-        UPLOADDATA.RCTICKET at byte 0: blanks inside the ticket ([MS-RAI] 6)
+        UPLOADDATA.RCTICKET at byte 128: blanks inside the ticket ([MS-RAI] 6)
     "#]]
     .assert_eq(&deviations(text));
 }
@@ -82,8 +82,8 @@ fn printed_sample_of_type_2() {
     let string = ConnectionString1::parse(ticket.expose()).unwrap();
     assert_eq!(string.candidates().map(|e| e.to_string()).collect::<Vec<_>>(), ["172.31.244.101:55646"]);
     expect![[r#"
-        UPLOADDATA.RCTICKET at byte 0: blanks inside the ticket ([MS-RAI] 6)
-        UPLOADDATA.LHTICKET at byte 0: not an even number of hexadecimal digits ([MS-RAI] 6)
+        UPLOADDATA.RCTICKET at byte 1904: blanks inside the ticket ([MS-RAI] 6)
+        UPLOADDATA.LHTICKET at byte 110: not an even number of hexadecimal digits ([MS-RAI] 6)
     "#]]
     .assert_eq(&deviations(text));
 }
@@ -246,41 +246,41 @@ fn every_must() {
         .collect();
     expect![[r#"
         "Escalated" -> "Other"
-        UPLOADINFO.TYPE at byte 0: the value is not Escalated ([MS-RAI] 6)
+        UPLOADINFO.TYPE at byte 60: the value is not Escalated ([MS-RAI] 6)
         " TYPE=\"Escalated\"" -> ""
-        UPLOADINFO.TYPE at byte 0: the value is not Escalated ([MS-RAI] 6)
+        UPLOADINFO.TYPE at byte 42: the value is not Escalated ([MS-RAI] 6)
         "</UPLOADINFO>" -> "<X/></UPLOADINFO>"
-        UPLOADDATA at byte 0: other elements beside UPLOADDATA ([MS-RAI] 6)
+        UPLOADDATA at byte 71: other elements beside UPLOADDATA ([MS-RAI] 6)
         "USERNAME" -> "USER"
-        UPLOADDATA.USERNAME at byte 0: the attribute is missing ([MS-RAI] 6)
+        UPLOADDATA.USERNAME at byte 71: the attribute is missing ([MS-RAI] 6)
         ",*,id" -> ",*,i\r\nd"
-        UPLOADDATA.RCTICKET at byte 0: blanks inside the ticket ([MS-RAI] 6)
+        UPLOADDATA.RCTICKET at byte 111: blanks inside the ticket ([MS-RAI] 6)
         "ENCRYPTED=\"1" -> "ENCRYPTED=\"2"
-        UPLOADDATA.RCTICKETENCRYPTED at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
+        UPLOADDATA.RCTICKETENCRYPTED at byte 167: missing, or neither 0 nor 1 ([MS-RAI] 6)
         "ENCRYPTED=\"1" -> "X=\"1"
-        UPLOADDATA.RCTICKETENCRYPTED at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
+        UPLOADDATA.RCTICKETENCRYPTED at byte 71: missing, or neither 0 nor 1 ([MS-RAI] 6)
         "1795240964" -> "-1"
-        UPLOADDATA.DtStart at byte 0: missing, or not a decimal number ([MS-RAI] 6)
+        UPLOADDATA.DtStart at byte 179: missing, or not a decimal number ([MS-RAI] 6)
         "1795240964" -> " 1 "
-        UPLOADDATA.DtStart at byte 0: missing, or not a decimal number ([MS-RAI] 6)
+        UPLOADDATA.DtStart at byte 179: missing, or not a decimal number ([MS-RAI] 6)
         "DtStart" -> "Start"
-        UPLOADDATA.DtStart at byte 0: missing, or not a decimal number ([MS-RAI] 6)
+        UPLOADDATA.DtStart at byte 71: missing, or not a decimal number ([MS-RAI] 6)
         "360" -> "six hours"
-        UPLOADDATA.DtLength at byte 0: missing, or not a decimal number ([MS-RAI] 6)
+        UPLOADDATA.DtLength at byte 201: missing, or not a decimal number ([MS-RAI] 6)
         "DtLength" -> "Length"
-        UPLOADDATA.DtLength at byte 0: missing, or not a decimal number ([MS-RAI] 6)
+        UPLOADDATA.DtLength at byte 71: missing, or not a decimal number ([MS-RAI] 6)
         "PassStub" -> "Stub"
-        UPLOADDATA.PassStub at byte 0: missing, though a password is needed ([MS-RAI] 6)
+        UPLOADDATA.PassStub at byte 71: missing, though a password is needed ([MS-RAI] 6)
         "WB^6HsrIaFmEpi" -> ""
-        UPLOADDATA.PassStub at byte 0: missing, though a password is needed ([MS-RAI] 6)
+        UPLOADDATA.PassStub at byte 216: missing, though a password is needed ([MS-RAI] 6)
         "L=\"0\"" -> ""
-        UPLOADDATA.L at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
+        UPLOADDATA.L at byte 71: missing, or neither 0 nor 1 ([MS-RAI] 6)
         "L=\"0\"" -> "L=\"2\""
-        UPLOADDATA.L at byte 0: missing, or neither 0 nor 1 ([MS-RAI] 6)
+        UPLOADDATA.L at byte 235: missing, or neither 0 nor 1 ([MS-RAI] 6)
         "AABBccdd" -> "AABB ccdd"
-        UPLOADDATA.LHTICKET at byte 0: not an even number of hexadecimal digits ([MS-RAI] 6)
+        UPLOADDATA.LHTICKET at byte 111: not an even number of hexadecimal digits ([MS-RAI] 6)
         "AABBccdd" -> "AABBccd"
-        UPLOADDATA.LHTICKET at byte 0: not an even number of hexadecimal digits ([MS-RAI] 6)
+        UPLOADDATA.LHTICKET at byte 111: not an even number of hexadecimal digits ([MS-RAI] 6)
         "/></UPLOADINFO>" -> "/></UPLOADDATA></UPLOADINFO>"
         UPLOADDATA at byte 259: an end tag without its start tag ([MS-RAI] 6)
         "" -> ""

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use remassist_core::text::{TextCursor, TextFormat, TextRules};
-use remassist_core::xml::{AttributeSpec, Attributes, Document, Element, ElementSpec, Schema};
+use remassist_core::xml::{AttributeSpec, Attributes, Document, Element, ElementSpec, Schema, broken};
 use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError, Secret, Text};
 
 use crate::endpoint::port;
@@ -40,7 +40,6 @@ static C_AT: At = at("C", "");
 static T_AT: At = at("T", "");
 static T_ID: At = at("T", "ID");
 static T_SID: At = at("T", "SID");
-static L_AT: At = at("L", "");
 static L_N: At = at("L", "N");
 static L_P: At = at("L", "P");
 
@@ -180,50 +179,55 @@ impl<'a> ConnectionString2<'a> {
         ConnectionString2 { document: self.document.into_owned() }
     }
 
-    /// Checks what the specification asks for; `must` is told of each rule and of whether it is kept.
-    fn rules<E>(&self, must: impl Fn(bool, &'static At, &'static str) -> Result<(), E>) -> Result<(), E> {
+    /// Checks what the specification asks for; `must` is told of each rule: whether it is kept, and in which element of
+    /// its name, counted from 0.
+    fn rules<E>(
+        &self,
+        must: impl Fn(bool, usize, &'static At, &'static str) -> Result<(), E>,
+    ) -> Result<(), E> {
         const MISSING: &str = "the attribute is missing";
         const ONCE: &str = "the element does not stand exactly once";
         let root = &self.document.root;
         let once = |name| root.children_named(name).take(2).count() == 1;
-        must(self.document.declaration.is_none(), &AT, "an XML declaration")?;
-        must(once("A"), &A_AT, ONCE)?;
+        must(self.document.declaration.is_none(), 0, &AT, "an XML declaration")?;
+        must(once("A"), 0, &A_AT, ONCE)?;
         let a = root.child("A").map(|a| &a.attributes);
         let get = |name| a.and_then(|a| a.get(name));
         match get("KH") {
-            Some(value) => must(KeyHash::is_kh(value), &A_KH, "not base64 of 20 bytes")?,
-            None => must(false, &A_KH, MISSING)?,
+            Some(value) => must(KeyHash::is_kh(value), 0, &A_KH, "not base64 of 20 bytes")?,
+            None => must(false, 0, &A_KH, MISSING)?,
         }
         if let Some(value) = get("KH2") {
             let rule = "not a known algorithm, a colon and base64 of its hash";
-            must(KeyHash::is_kh2(value), &A_KH2, rule)?;
+            must(KeyHash::is_kh2(value), 0, &A_KH2, rule)?;
         }
         match get("ID") {
             Some(id) => {
                 let plain = !id.is_empty() && !Text::has_blanks(id);
-                must(plain, &A_ID, "empty, or blanks inside the value")?;
+                must(plain, 0, &A_ID, "empty, or blanks inside the value")?;
             }
-            None => must(false, &A_ID, MISSING)?,
+            None => must(false, 0, &A_ID, MISSING)?,
         }
-        must(once("C"), &C_AT, ONCE)?;
-        let mut transports = 0_usize;
+        must(once("C"), 0, &C_AT, ONCE)?;
+        let (mut transports, mut listeners) = (0_usize, 0_usize);
         for transport in self.transports() {
-            transports = transports.saturating_add(1);
-            must(transport.id().is_some(), &T_ID, MISSING)?;
-            must(transport.session_id().is_some(), &T_SID, MISSING)?;
-            let mut listeners = 0_usize;
+            must(transport.id().is_some(), transports, &T_ID, MISSING)?;
+            must(transport.session_id().is_some(), transports, &T_SID, MISSING)?;
+            let before = listeners;
             for listener in transport.listeners() {
-                listeners = listeners.saturating_add(1);
-                must(listener.name().is_some_and(Host::is_one), &L_N, "no name or address")?;
+                let name = listener.name().is_some_and(Host::is_one);
+                must(name, listeners, &L_N, "no name or address")?;
                 match (listener.port_text(), listener.uri()) {
-                    (Some(digits), None) => must(port(digits).is_some(), &L_P, "not a port")?,
+                    (Some(digits), None) => must(port(digits).is_some(), listeners, &L_P, "not a port")?,
                     (None, Some(_)) => {}
-                    _ => must(false, &L_P, "not exactly one of P and U")?,
+                    _ => must(false, listeners, &L_P, "not exactly one of P and U")?,
                 }
+                listeners = listeners.saturating_add(1);
             }
-            must(listeners > 0, &L_AT, "a transport without listener")?;
+            must(listeners > before, transports, &T_AT, "a transport without listener")?;
+            transports = transports.saturating_add(1);
         }
-        must(transports > 0, &T_AT, "no transport")?;
+        must(transports > 0, 0, &C_AT, "no transport")?;
         Ok(())
     }
 }
@@ -238,7 +242,11 @@ impl<'a> TextFormat<'a> for ConnectionString2<'a> {
         if this.document.root.name != "E" {
             return Err(cursor.error(start, &AT, Kind::Rule("the outermost element is not E")));
         }
-        this.rules(|ok, at, rule| cursor.must(ok, start, at, Kind::Rule(rule)))?;
+        this.rules(
+            |ok, nth, at, rule| {
+                if ok { Ok(()) } else { broken(cursor, start, at.structure, nth, at, rule) }
+            },
+        )?;
         Ok(this)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use remassist_core::text::{TextCursor, TextFormat, TextRules};
-use remassist_core::xml::{AttributeSpec, Attributes, Document, ElementSpec, Schema};
+use remassist_core::xml::{AttributeSpec, Attributes, Document, ElementSpec, Schema, broken};
 use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError, Secret, Text, from_hex};
 
 use crate::TicketError;
@@ -295,7 +295,11 @@ impl<'a> TextFormat<'a> for Invitation<'a> {
         let start = cursor.position();
         let this = Self { document: Document::parse(cursor, &SCHEMA)? };
         this.shape().map_err(|rule| cursor.error(start, &AT, Kind::Rule(rule)))?;
-        this.rules(|ok, at, rule| cursor.must(ok, start, at, Kind::Rule(rule)))?;
+        this.rules(
+            |ok, at, rule| {
+                if ok { Ok(()) } else { broken(cursor, start, at.structure, 0, at, rule) }
+            },
+        )?;
         Ok(this)
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use remassist_core::text::{TextCursor, TextFormat, TextRules};
-use remassist_core::xml::{AttributeSpec, Attributes, Document, ElementSpec, Schema, position_of};
+use remassist_core::xml::{self, AttributeSpec, Attributes, Document, ElementSpec, Schema};
 use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError, Secret, usize_from};
 
 use crate::Name;
@@ -102,8 +102,7 @@ impl<'a> RcCommand<'a> {
         };
         let broken = |name: &str, rule| {
             let spec = ATTRIBUTES.iter().find(|a| a.name == name);
-            let position = position_of(cursor, start, ELEMENT, 0, name);
-            cursor.must(false, position, spec.map_or(&NAME, |a| &a.at), Kind::Rule(rule))
+            xml::broken(cursor, start, ELEMENT, 0, spec.map_or(&NAME, |a| &a.at), rule)
         };
         let Some(name) = Name::parse(name) else {
             broken("NAME", "the command is not one that the specification knows")?;

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use remassist_core::text::{TextCursor, TextFormat, TextRules};
-use remassist_core::xml::{AttributeSpec, Attributes, Document, Element, ElementSpec, Schema, position_of};
+use remassist_core::xml::{AttributeSpec, Attributes, Document, Element, ElementSpec, Schema, broken};
 use remassist_core::{At, DecodeError, DecodeErrorKind as Kind, EncodeError};
 
 use crate::{ContactTime, KeyError, RsaPublicKey, peer_name};
@@ -177,8 +177,7 @@ impl<'a> TextFormat<'a> for ContactFile<'a> {
                 return Ok(());
             }
             let spec = ATTRIBUTES.iter().find(|a| a.name == name);
-            let position = position_of(cursor, start, &item.name, 0, name);
-            cursor.must(false, position, spec.map_or(&ITEM_AT, |a| &a.at), Kind::Rule(rule))
+            broken(cursor, start, &item.name, 0, spec.map_or(&ITEM_AT, |a| &a.at), rule)
         };
         let only = this.document.root.children.len() == 1;
         must(only, "", "RAINVITATIONCOLL does not have exactly one child")?;

@@ -137,6 +137,11 @@ impl Context {
         self.recorder.is_some()
     }
 
+    #[cfg(feature = "xml")]
+    pub(crate) fn deviations(&self) -> usize {
+        self.deviations.borrow().len()
+    }
+
     /// Checks a MUST that leaves the meaning clear when broken: an error under [`Policy::Strict`], a
     /// [`Deviation`] under [`Policy::Tolerant`].
     ///

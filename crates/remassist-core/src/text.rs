@@ -469,6 +469,11 @@ impl<'t, 'a> TextCursor<'t, 'a> {
         if ok { Ok(()) } else { self.context.must(false, self.source.wire(position), at, kind) }
     }
 
+    /// Deviations noted so far.
+    pub(crate) fn deviations(&self) -> usize {
+        self.context.deviations()
+    }
+
     /// Records a part of the text as a field.
     pub fn field(&self, range: Range<usize>, at: &'static At) {
         if self.context.tracing() {

@@ -16,7 +16,7 @@ use core::fmt;
 
 pub use attributes::Attributes;
 use chars::is_name;
-pub use locate::position_of;
+pub use locate::broken;
 
 use crate::text::TextCursor;
 use crate::{At, DecodeError, EncodeError};

@@ -1,26 +1,38 @@
-//! Where an attribute stands, for rules that can only be checked when the document is whole.
+//! Rules about attributes that can only be checked when the document is whole.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::read::range_in;
 use crate::text::TextCursor;
+use crate::{At, DecodeError, DecodeErrorKind};
 
-/// Position of the value of an attribute in the document that the cursor has read since `start`: of the attribute of
-/// that name in the element number `nth` (from 0) of the name given. Where there is no such attribute, the position of
-/// the element; where there is no such element, `start`.
+/// Deviations of one document whose place is searched for: each search reads the document again, and a hostile one could
+/// have very many. Later ones point at the beginning.
+const SEARCHES: usize = 32;
+
+/// A rule about an attribute is broken, which is told after the document was read: an error under
+/// [`Policy::Strict`](crate::Policy::Strict), a deviation otherwise. It points at the value of the attribute `at.field` in
+/// element number `nth` (from 0) of those named `element`; at the element when it has no such attribute; at `start`, from
+/// where the cursor has read the document, when there is no such element.
 ///
-/// The document is searched for it: call this only when something is wrong.
-#[must_use]
-pub fn position_of(
+/// # Errors
+/// Under [`Policy::Strict`](crate::Policy::Strict).
+pub fn broken(
     cursor: &TextCursor<'_, '_>,
     start: usize,
     element: &str,
     nth: usize,
-    attribute: &str,
-) -> usize {
-    let text = cursor.slice(start..cursor.position());
-    start.saturating_add(find(text, element, nth, attribute).unwrap_or_default())
+    at: &'static At,
+    rule: &'static str,
+) -> Result<(), DecodeError> {
+    let found = if cursor.deviations() < SEARCHES {
+        find(cursor.slice(start..cursor.position()), element, nth, at.field)
+    } else {
+        None
+    };
+    let position = start.saturating_add(found.unwrap_or_default());
+    cursor.must(false, position, at, DecodeErrorKind::Rule(rule))
 }
 
 fn find(text: &str, element: &str, nth: usize, attribute: &str) -> Option<usize> {
