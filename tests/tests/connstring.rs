@@ -534,3 +534,14 @@ fn a_string_of_recorded_credentials() {
         Default::default()
     );
 }
+
+/// Finding the place of each of very many deviations would cost the square of their number.
+#[test]
+fn very_many_deviations_are_cheap() {
+    let listeners = "<L P=\"x\"/>".repeat(60_000);
+    let text = format!("<E><A KH=\"\" ID=\"i\"/><C><T ID=\"1\" SID=\"1\">{listeners}</T></C></E>");
+    let decoded = ConnectionString::parse_with(&text, &DecodeOptions::TOLERANT).unwrap();
+    assert_eq!(decoded.deviations.len(), 1024);
+    let second = &decoded.deviations[1];
+    assert_eq!(&text[second.offset..second.offset + 2], "<L", "{second}");
+}
