@@ -62,6 +62,9 @@ impl<'a> Host<'a> {
     /// blanks or control characters stand in it, or when it can be neither address nor name.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
+        if let Ok(address) = text.parse() {
+            return Some(Self::Ipv4(address));
+        }
         let blank = |c: char| c.is_whitespace() || c.is_control();
         if text.is_empty()
             || text.bytes().any(|b| b <= b' ' || b == 0x7F)
@@ -70,11 +73,7 @@ impl<'a> Host<'a> {
             return None;
         }
         if !text.contains(':') {
-            return match text.parse() {
-                Ok(address) => Some(Self::Ipv4(address)),
-                Err(_) if text.contains(['[', ']', '%']) => None,
-                Err(_) => Some(Self::Name(Cow::Borrowed(text))),
-            };
+            return (!text.contains(['[', ']', '%'])).then_some(Self::Name(Cow::Borrowed(text)));
         }
         let bare = text.strip_prefix('[').map_or(Some(text), |t| t.strip_suffix(']'))?;
         let (address, scope) = match bare.split_once('%') {
@@ -87,8 +86,13 @@ impl<'a> Host<'a> {
 
     /// Whether [`parse`](Self::parse) makes a host of the text; the usual forms are told without reading them.
     pub(crate) fn is_one(text: &str) -> bool {
-        let simple = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        (!text.is_empty() && text.bytes().all(simple)) || is_ipv6(text) || Host::parse(text).is_some()
+        Self::is_simple(text) || is_ipv6(text) || Host::parse(text).is_some()
+    }
+
+    /// Whether the text is an IPv4 address or a name of the usual characters.
+    pub(crate) fn is_simple(text: &str) -> bool {
+        let usual = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        !text.is_empty() && text.bytes().all(usual)
     }
 
     /// The same host, borrowed from nobody.

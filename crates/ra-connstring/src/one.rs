@@ -145,7 +145,8 @@ impl Address<'_> {
     /// Whether the entry is what the specification says.
     fn is_well_formed(&self) -> bool {
         let Some((host, digits)) = self.0.rsplit_once(':') else { return false };
-        port(digits).is_some() && !host.contains(':') && Host::is_one(host)
+        let is_host = || !host.contains(':') && Host::is_one(host);
+        port(digits).is_some() && (Host::is_simple(host) || is_host())
     }
 }
 

@@ -375,6 +375,7 @@ impl<'a> Source<'a> {
         self.base.saturating_add(offset)
     }
 
+    #[inline]
     fn cow(&self, range: Range<usize>) -> Cow<'a, str> {
         match &self.text {
             Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
@@ -475,6 +476,7 @@ impl<'t, 'a> TextCursor<'t, 'a> {
     }
 
     /// Records a part of the text as a field.
+    #[inline]
     pub fn field(&self, range: Range<usize>, at: &'static At) {
         if self.context.tracing() {
             let (start, end) = (self.source.wire(range.start), self.source.wire(range.end));

@@ -207,7 +207,12 @@ pub fn encode(text: &str) -> Vec<u8> {
 /// Appends text as UTF-16LE bytes.
 pub fn encode_into(text: &str, bytes: &mut Vec<u8>) {
     if text.is_ascii() {
-        bytes.extend(text.bytes().flat_map(|b| [b, 0]));
+        let start = bytes.len();
+        bytes.resize(start.saturating_add(text.len().saturating_mul(2)), 0);
+        let units = bytes.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>().0;
+        for (unit, byte) in units.iter_mut().zip(text.bytes()) {
+            *unit = [byte, 0];
+        }
     } else {
         bytes.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
     }

@@ -11,8 +11,10 @@ use super::attributes::{Attributes, Span};
 use super::{Element, ElementSpec, MAX_ATTRIBUTES, MAX_DEPTH, Schema, is_same};
 use crate::text::TextCursor;
 
-/// Room for attributes or children at first: most elements have no more.
+/// Room at first for children, and for attributes where none are defined: most elements have no more.
 const FEW: usize = 4;
+/// Room at first for attributes at most.
+const MANY: usize = 8;
 
 /// The XML declaration at the cursor, which then stands behind it. `None`, and nothing has happened, when there is none
 /// or it is not plain.
@@ -143,7 +145,7 @@ fn attributes<'a>(
     let limits = cursor.limits();
     let items = limits.items.min(MAX_ATTRIBUTES);
     let mut expected = spec.map_or(&[][..], |s| s.attributes).iter();
-    let mut spans: Vec<Span> = Vec::with_capacity(FEW);
+    let mut spans: Vec<Span> = Vec::with_capacity(spec.map_or(FEW, |s| s.attributes.len().min(MANY)));
     let mut any_secret = false;
     let mut at = 0;
     loop {
