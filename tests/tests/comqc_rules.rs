@@ -529,3 +529,21 @@ fn references_in_a_large_message() {
         assert_eq!(rule_of(error.kind()), Some("SECR-OFFSET"), "{offset}");
     }
 }
+
+/// Takes minutes when a reference costs time in proportion to the headers before it.
+#[test]
+fn a_message_full_of_references_takes_no_quadratic_time() {
+    const SECURITY: usize = 100_000;
+    const REFERENCES: usize = 180_000;
+    let first = [secd(&MINIMAL), meth(&[])].concat();
+    let mut headers = first.repeat(SECURITY);
+    let call = smth(&[]);
+    for n in 0..REFERENCES {
+        let offset = 120 + n * 7919 % SECURITY * first.len();
+        headers.extend(secr(offset as u32));
+        headers.extend(&call);
+    }
+    let bytes = message(&[headers]);
+    assert!(bytes.len() > 15 << 20);
+    assert_eq!(Reader::strict(&bytes).unwrap().map(Result::unwrap).count(), SECURITY + REFERENCES);
+}

@@ -1,6 +1,8 @@
 //! The order of headers: figures 2 to 6 of [MC-COMQC] 2.2, and where security headers stand.
 
-use remassist_core::{At, DecodeError, DecodeErrorKind, usize_from};
+use alloc::vec::Vec;
+
+use remassist_core::{At, DecodeError, DecodeErrorKind, len_u32, usize_from};
 use uuid::Uuid;
 
 use crate::{Signature, rules};
@@ -101,44 +103,57 @@ impl Order {
     }
 }
 
-/// Number of equal parts that [`Index`] divides a message into.
-const PARTS: usize = 64;
+/// Security headers that [`Index`] keeps without allocating.
+const INLINE: usize = 16;
 
-/// Where security headers stand, in a fixed amount of memory: the first one of each part of the message. The others are
-/// found from there by their Size, so a message full of references costs no more than its length times a part's.
-#[derive(Debug, Clone, Copy)]
+/// Where security headers stand, so that a reference is found by binary search. A list is made only for a message that
+/// refers to a header after the first [`INLINE`] ones; it takes 4 bytes for each of those, which are 16 or more.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
-    first: [u32; PARTS],
-    part: usize,
+    first: [u32; INLINE],
+    count: usize,
+    /// The headers after the first ones, as soon as there was a reference to one.
+    others: Option<Vec<u32>>,
 }
 
 impl Index {
-    pub(crate) fn new(message: &[u8]) -> Self {
-        Self { first: [0; PARTS], part: message.len().div_ceil(PARTS).max(1) }
-    }
-
-    fn slot(&mut self, offset: usize) -> Option<&mut u32> {
-        self.first.get_mut(offset.checked_div(self.part)?)
-    }
-
     /// Adds a security header at this offset of the message; offsets rise.
     pub(crate) fn add(&mut self, offset: u32) {
-        if let Some(slot @ 0) = self.slot(usize_from(offset)) {
+        if let Some(slot) = self.first.get_mut(self.count) {
             *slot = offset;
+            self.count = self.count.saturating_add(1);
+        } else if let Some(others) = &mut self.others {
+            others.push(offset);
         }
     }
 
-    /// Whether a security header that was added stands at this offset. `message` is well-formed up to the last one.
-    pub(crate) fn contains(&mut self, offset: u32, message: &[u8]) -> bool {
-        let target = usize_from(offset);
-        let Some(first @ 1..) = self.slot(target).map(|slot| *slot) else { return false };
-        let mut at = usize_from(first);
-        while at < target {
-            let Some([_, size]) = head(message, at) else { return false };
-            at = at.saturating_add(usize_from(size).max(8));
+    /// Whether a security header stands at an offset of the message, which is well-formed up to `end`.
+    pub(crate) fn contains(&mut self, offset: u32, message: &[u8], end: usize) -> bool {
+        let first = self.first.get(..self.count).unwrap_or_default();
+        match first.last() {
+            Some(last) if offset > *last && self.count == INLINE => {
+                let last = usize_from(*last);
+                let others = self.others.get_or_insert_with(|| security_headers(message, last, end));
+                others.binary_search(&offset).is_ok()
+            }
+            _ => first.binary_search(&offset).is_ok(),
         }
-        at == target && head(message, at).is_some_and(|[signature, _]| signature == Signature::SECURITY.0)
     }
+}
+
+/// Offsets of the security headers after the header at an offset and before `end`.
+fn security_headers(message: &[u8], mut at: usize, end: usize) -> Vec<u32> {
+    let mut found = Vec::new();
+    while let Some([_, size]) = head(message, at) {
+        at = at.saturating_add(usize_from(size).max(8));
+        if at >= end {
+            break;
+        }
+        if head(message, at).is_some_and(|[signature, _]| signature == Signature::SECURITY.0) {
+            found.push(len_u32(at));
+        }
+    }
+    found
 }
 
 /// Signature and size of the header at an offset.

@@ -8,8 +8,8 @@ use crate::order::{Index, Order};
 use crate::reader::Security;
 use crate::rules;
 
-/// What a reader knows after some headers. Allocates nothing.
-#[derive(Debug, Clone, Copy)]
+/// What a reader knows after some headers.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Walk<'a> {
     /// The message from its first byte, as long as Message Size says.
     pub(crate) message: &'a [u8],
@@ -23,8 +23,7 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(message: &'a [u8]) -> Self {
-        let index = Index::new(message);
-        Self { message, order: Order::default(), security: None, interface: None, index }
+        Self { message, ..Self::default() }
     }
 
     /// Checks a header that begins at this offset of the message and, for errors, at `absolute` of the input.
@@ -58,7 +57,7 @@ impl<'a> Walk<'a> {
     /// The security header at an offset of the message, if one stands there and before `end`.
     fn resolve(&mut self, target: u32, end: usize) -> Option<Security<'a>> {
         let offset = usize_from(target);
-        if offset >= end || !self.index.contains(target, self.message) {
+        if offset >= end || !self.index.contains(target, self.message, end) {
             return None;
         }
         let header = self.message.get(offset..)?;
