@@ -143,7 +143,7 @@ proptest! {
 
     #[test]
     fn random_documents(
-        before in prop_oneof![6 => Just(""), 2 => one_of(&[" ", "<?xml version=\"1.0\"?>", "<!-- -->", "\u{FEFF}"])],
+        before in prop_oneof![6 => Just(""), 2 => one_of(&[" ", "<!-- -->", "\u{FEFF}"]), 3 => one_of(DECLARATIONS)],
         element in element(),
         after in prop_oneof![6 => Just(""), 2 => one_of(&["\0", "\r\n", "x", "<X/>"])],
         limits in limits(),
@@ -180,6 +180,37 @@ const PLAIN: &[&str] = &[
     "<RAINVITATIONCOLL><RAINVITATIONITEM NAME=\"n\" COMPUTERNAME=\"c\" AVATAR=\"\" PUBLICKEY=\"AAAA\" ADDRESS=\"0\" \
      TYPE=\"1\" TIME=\"20080625161611.5\"/></RAINVITATIONCOLL>",
 ];
+
+/// What may be a declaration: both paths must tell the same of it and of what follows.
+const DECLARATIONS: &[&str] = &[
+    "<?xml version=\"1.0\"?>",
+    "<?xml version=\"1.0\" encoding=\"Unicode\" ?>\r\n",
+    "<?xml version=\"1.0\"?><?xml version=\"1.0\"?>",
+    "\n<?xml version=\"1.0\"?>",
+    "<?xml version=\"1.0?>\"?>",
+    "<?xml version=\"?\"?>",
+    "<?xml version=\">\"?>",
+    "<?xml version='1.0'?>\t",
+    "<?xml a=\"\" a=\"\"?>",
+    "<?xml?>",
+    "<?xml ?>",
+    "<?xml  />",
+    "<?xml version=\"1.0\">",
+    "<?xml version=\"1.0\"??>",
+    "<?xmls version=\"1.0\"?>",
+];
+
+#[test]
+fn declarations() {
+    for declaration in DECLARATIONS {
+        for end in ["", "<CALL NAME=\"n\"/>", " <CALL/>", "\u{FEFF}<CALL/>", "x<CALL/>"] {
+            for limits in [Limits::DEFAULT, Limits::DEFAULT.with_items(1), Limits::DEFAULT.with_string(1)] {
+                everywhere(&format!("{declaration}{end}"), limits);
+            }
+        }
+    }
+    assert!(sample("<?xml version=\"1.0\" encoding=\"Unicode\" ?>\r\n<CALL/>", Limits::DEFAULT));
+}
 
 /// The documents that the other tests damage are read; so is what comes near to a limit.
 #[test]

@@ -225,32 +225,36 @@ fn name_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 #[inline(never)]
 fn value_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>())
-        && block.iter().fold(true, |all, b| all & is_ascii_value(*b))
+        && !block.iter().fold(false, |any, b| any | !is_ascii_value(*b))
     {
         at = at.wrapping_add(block.len());
     }
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let word = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         // 8 when nothing is found.
-        let passed = not_ascii_value(u64::from_le_bytes(word)).trailing_zeros() >> 3;
+        let passed = not_ascii_value(u64::from_le_bytes(*word)).trailing_zeros() >> 3;
         at = at.wrapping_add(crate::usize_from(passed));
         if passed < 8 {
-            // U+FFFE and U+FFFF, which begin with 0xEF, cannot stand in XML.
-            if matches!(byte(bytes, at), 0..0x80 | 0xEF) {
+            if !is_value(byte(bytes, at)) {
                 return at;
             }
             at = at.wrapping_add(1);
         }
     }
+    last_value_end(bytes, at)
 }
 
-/// The next bytes, zeros behind the end of the text.
+/// [`value_end`] in the last bytes of the text.
 #[cold]
-fn padded(rest: &[u8]) -> [u8; 8] {
-    let mut word = [0; 8];
-    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    word
+fn last_value_end(bytes: &[u8], mut at: usize) -> usize {
+    while is_value(byte(bytes, at)) {
+        at = at.wrapping_add(1);
+    }
+    at
+}
+
+/// Whether a byte means itself in a value in double quotes: U+FFFE and U+FFFF, which begin with 0xEF, cannot stand in XML.
+const fn is_value(byte: u8) -> bool {
+    is_ascii_value(byte) || (byte >= 0x80 && byte != 0xEF)
 }
 
 /// Whether a byte is ASCII and means itself in a value in double quotes.
