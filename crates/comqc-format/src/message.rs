@@ -130,7 +130,7 @@ impl<'a> Decode<'a> for Message<'a> {
         let (container, size) = Container::parse(cursor)?;
         let mut inner = cursor.sub(size.saturating_sub(container.size()), &CHDR)?;
         let mut walk = Walk::new(body.get(..size).unwrap_or(body));
-        let mut headers = Vec::new();
+        let (mut headers, mut others) = (Vec::new(), Vec::new());
         let max = cursor.context().limits().items;
         while !inner.is_empty() {
             if headers.len() >= max {
@@ -139,7 +139,7 @@ impl<'a> Decode<'a> for Message<'a> {
             let absolute = inner.offset();
             let mut data = SecurityData::EMPTY;
             let raw = Raw::parse(&mut inner, &mut |item| data.push(item))?;
-            walk.accept(&raw, absolute.saturating_sub(start), absolute, &inner)?;
+            walk.accept(&raw, absolute.saturating_sub(start), absolute, &inner, &mut others)?;
             headers.push(match raw {
                 Raw::Partition(identifier) => Header::Partition { identifier },
                 Raw::Security { header_padding, padding, .. } => {

@@ -106,34 +106,33 @@ impl Order {
 /// Security headers that [`Index`] keeps without allocating.
 const INLINE: usize = 16;
 
-/// Where security headers stand, so that a reference is found by binary search. A list is made only for a message that
-/// refers to a header after the first [`INLINE`] ones; it takes 4 bytes for each of those, which are 16 or more.
-#[derive(Debug, Clone, Default)]
+/// Where the first security headers stand. The offsets of the others go into a list that exists only for a message that
+/// refers to one of them; it takes 4 bytes for each, which are 24 or more. So a reference is found by binary search.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Index {
     first: [u32; INLINE],
     count: usize,
-    /// The headers after the first ones, as soon as there was a reference to one.
-    others: Option<Vec<u32>>,
 }
 
 impl Index {
     /// Adds a security header at this offset of the message; offsets rise.
-    pub(crate) fn add(&mut self, offset: u32) {
+    pub(crate) fn add(&mut self, offset: u32, others: &mut Vec<u32>) {
         if let Some(slot) = self.first.get_mut(self.count) {
             *slot = offset;
             self.count = self.count.saturating_add(1);
-        } else if let Some(others) = &mut self.others {
+        } else if !others.is_empty() {
             others.push(offset);
         }
     }
 
     /// Whether a security header stands at an offset of the message, which is well-formed up to `end`.
-    pub(crate) fn contains(&mut self, offset: u32, message: &[u8], end: usize) -> bool {
+    pub(crate) fn contains(&self, offset: u32, message: &[u8], end: usize, others: &mut Vec<u32>) -> bool {
         let first = self.first.get(..self.count).unwrap_or_default();
-        match first.last() {
-            Some(last) if offset > *last && self.count == INLINE => {
-                let last = usize_from(*last);
-                let others = self.others.get_or_insert_with(|| security_headers(message, last, end));
+        match self.first.last() {
+            Some(last @ 1..) if offset > *last => {
+                if others.is_empty() {
+                    *others = security_headers(message, usize_from(*last), end);
+                }
                 others.binary_search(&offset).is_ok()
             }
             _ => first.binary_search(&offset).is_ok(),

@@ -1,6 +1,7 @@
 //! The calls of a message in bytes, without building anything.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::iter::FusedIterator;
 
 use remassist_core::{Blob, Decode as _, DecodeError, DecodeOptions, Format, decode_using, usize_from};
@@ -65,17 +66,26 @@ impl<'a> Security<'a> {
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     container: Container<'a>,
-    /// What is left of the message while method headers follow each other; otherwise nothing. The three fields here
-    /// are all that such a run needs, so that the compiler can keep them in registers.
-    run: &'a [u8],
+    run: Run<'a>,
+    state: State<'a>,
+    /// Security headers after the first ones, see [`Index`](crate::order::Index).
+    others: Vec<u32>,
+}
+
+/// Method headers that follow each other: all that reading them needs, so that the compiler can keep it in registers.
+#[derive(Debug, Clone, Copy)]
+struct Run<'a> {
+    /// What is left of the message; nothing while there is no run.
+    rest: &'a [u8],
+    /// Bytes of the message.
+    message: usize,
     security: Security<'a>,
     /// The interface in force, where its header has it.
     interface: &'a [u8; 16],
-    state: State<'a>,
 }
 
-/// What a run of method headers leaves alone. Passed by value, so that the address of the reader is not taken.
-#[derive(Debug, Clone, Default)]
+/// What a run leaves alone. Passed by value, so that the address of the reader is not taken.
+#[derive(Debug, Clone, Copy)]
 struct State<'a> {
     walk: Walk<'a>,
     /// What was left of the message when the run began.
@@ -108,6 +118,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When the container header is not well-formed.
+    #[inline(never)]
     pub fn with_options(body: &'a [u8], options: &DecodeOptions) -> Result<Self, DecodeError> {
         let options = options.with_trace(false);
         let decoded = decode_using(body, &options, crate::Message::AT, Container::parse)?;
@@ -121,13 +132,9 @@ impl<'a> Reader<'a> {
             running: false,
             done: false,
         };
-        Ok(Self {
-            container,
-            run: &[],
-            security: Security { offset: 0, data: &[] },
-            interface: &[0; 16],
-            state,
-        })
+        let security = Security { offset: 0, data: &[] };
+        let run = Run { rest: &[], message: size, security, interface: &[0; 16] };
+        Ok(Self { container, run, state, others: Vec::new() })
     }
 
     /// The container header: target and versions.
@@ -149,18 +156,19 @@ impl<'a> Reader<'a> {
     pub fn deviations(&self) -> usize {
         self.state.deviations
     }
+}
 
-    /// A method header that keeps all rules, in a run of them; for anything else `None`, and nothing has changed.
+impl<'a> Run<'a> {
+    /// A method header that keeps all rules; for anything else `None`, and nothing has changed.
     #[inline(always)]
-    fn fast(&mut self) -> Option<Call<'a>> {
-        let head = self.run.first_chunk::<SMTH_FIXED>()?;
-        let &[first, second, third, fourth] = head.as_chunks::<8>().0 else { return None };
-        let (signature, size) = pair(first);
-        let (method_number, representation) = pair(second);
-        let (flags, len) = pair(third);
-        let (reserved, _) = pair(fourth);
-        let (header, rest) = self.run.split_at_checked(usize_from(size))?;
-        if representation != NDR || flags != COMPLETE || reserved != 1 || !size.is_multiple_of(8) {
+    fn next(&mut self) -> Option<Call<'a>> {
+        let head = self.rest.first_chunk::<SMTH_FIXED>()?;
+        let &[first, second, third, fourth] = head.as_chunks().0 else { return None };
+        let [first, second, third, fourth] = [first, second, third, fourth].map(u64::from_le_bytes);
+        let ([signature, size], [method_number, representation]) = (halves(first), halves(second));
+        let ([flags, len], [reserved, _]) = (halves(third), halves(fourth));
+        let (header, rest) = self.rest.split_at_checked(usize_from(size))?;
+        if representation != NDR || flags != COMPLETE || reserved != 1 || first & (7 << 32) != 0 {
             return None;
         }
         // The sum does not overflow 64 bits; where it overflows 32, it is below the fixed part and no range.
@@ -174,37 +182,52 @@ impl<'a> Reader<'a> {
         } else {
             return None;
         };
-        let offset = self.state.walk.message.len().saturating_sub(self.run.len());
-        self.run = rest;
+        let offset = self.message.saturating_sub(self.rest.len());
+        self.rest = rest;
         let interface_id = Uuid::from_bytes_le(*self.interface);
         Some(Call { offset, method_number, interface_id, security: self.security, data })
     }
 }
 
-/// Two numbers that stand behind each other.
+/// The lower and the upper half of a number.
 #[inline(always)]
-fn pair(bytes: [u8; 8]) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = bytes;
-    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+fn halves(number: u64) -> [u32; 2] {
+    [number & 0xFFFF_FFFF, number >> 32].map(|half| u32::try_from(half).unwrap_or_default())
+}
+
+/// What reading a header changes, and the call.
+struct Next<'a> {
+    state: State<'a>,
+    run: Run<'a>,
+    others: Vec<u32>,
+    item: Option<Result<Call<'a>, DecodeError>>,
 }
 
 impl<'a> State<'a> {
     /// The next call by the rules that all decoding follows.
     #[cold]
     #[inline(never)]
-    fn next(mut self) -> (Self, Option<Result<Call<'a>, DecodeError>>) {
-        self.running = false;
+    fn next(mut self, mut run: Run<'a>, mut others: Vec<u32>) -> Next<'a> {
         if self.done {
-            return (self, None);
+            return Next { state: self, run, others, item: None };
         }
-        let call = self.read();
+        if self.running {
+            self.rest = run.rest;
+            self.walk.interface = Some(run.interface);
+        }
+        let call = self.read(&mut others);
         self.running = matches!(call, Ok(Some(_)));
         self.done = !self.running;
-        (self, call.transpose())
+        run.rest = if self.running { self.rest } else { &[] };
+        if let (Some(security), Some(interface)) = (self.walk.security, self.walk.interface) {
+            run.security = security;
+            run.interface = interface;
+        }
+        Next { state: self, run, others, item: call.transpose() }
     }
 
     /// Reads headers up to the next call, or checks the end.
-    fn read(&mut self) -> Result<Option<Call<'a>>, DecodeError> {
+    fn read(&mut self, others: &mut Vec<u32>) -> Result<Option<Call<'a>>, DecodeError> {
         let Self { walk, rest, options, deviations, .. } = self;
         let message = walk.message;
         let start = message.len().saturating_sub(rest.len());
@@ -213,7 +236,7 @@ impl<'a> State<'a> {
             while !cursor.is_empty() {
                 let offset = cursor.offset();
                 let raw = Raw::parse(cursor, &mut |_| {})?;
-                walk.accept(&raw, offset, offset, cursor)?;
+                walk.accept(&raw, offset, offset, cursor, others)?;
                 if let Raw::Method(Method { method_number, data: Blob(Cow::Borrowed(data)), .. }) = raw {
                     return Ok(walk.security.zip(walk.interface).map(|(security, interface)| Call {
                         offset,
@@ -237,21 +260,11 @@ impl<'a> Iterator for Reader<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(call) = self.fast() {
+        if let Some(call) = self.run.next() {
             return Some(Ok(call));
         }
-        let mut state = core::mem::take(&mut self.state);
-        if state.running {
-            state.rest = self.run;
-            state.walk.interface = Some(self.interface);
-        }
-        let (state, item) = state.next();
-        self.run = if state.running { state.rest } else { &[] };
-        if let (Some(security), Some(interface)) = (state.walk.security, state.walk.interface) {
-            self.security = security;
-            self.interface = interface;
-        }
-        self.state = state;
+        let Next { state, run, others, item } = self.state.next(self.run, core::mem::take(&mut self.others));
+        (self.state, self.run, self.others) = (state, run, others);
         item
     }
 }

@@ -1,6 +1,8 @@
 //! The rules between headers, as they are checked while reading.
 
-use remassist_core::{Cursor, DecodeError, usize_from};
+use alloc::vec::Vec;
+
+use remassist_core::{Cursor, DecodeError, len_u32, usize_from};
 
 use crate::container::CHDR;
 use crate::header::{METH_FIXED, OFFSET, Raw, SECD_FIXED};
@@ -8,8 +10,8 @@ use crate::order::{Index, Order};
 use crate::reader::Security;
 use crate::rules;
 
-/// What a reader knows after some headers.
-#[derive(Debug, Clone, Default)]
+/// What a reader knows after some headers, but for the security headers after the first ones, see [`Index`].
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk<'a> {
     /// The message from its first byte, as long as Message Size says.
     pub(crate) message: &'a [u8],
@@ -23,7 +25,7 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(message: &'a [u8]) -> Self {
-        Self { message, ..Self::default() }
+        Self { message, order: Order::default(), security: None, interface: None, index: Index::default() }
     }
 
     /// Checks a header that begins at this offset of the message and, for errors, at `absolute` of the input.
@@ -33,16 +35,17 @@ impl<'a> Walk<'a> {
         offset: usize,
         absolute: usize,
         cursor: &Cursor<'_, 'a>,
+        others: &mut Vec<u32>,
     ) -> Result<(), DecodeError> {
         let (step, at) = raw.step();
         self.order.accept(step, absolute, at, |ok, rule| cursor.must(ok, absolute, at, rule))?;
         match raw {
             Raw::Security { data, .. } => {
-                self.index.add(remassist_core::len_u32(offset));
+                self.index.add(len_u32(offset), others);
                 self.security = Some(Security { offset, data });
             }
             Raw::Reference { offset: target, .. } => {
-                self.security = Some(self.resolve(*target, offset).ok_or_else(|| {
+                self.security = Some(self.resolve(*target, offset, others).ok_or_else(|| {
                     DecodeError::new(absolute.saturating_add(8), &OFFSET, rules::SECR_OFFSET)
                 })?);
             }
@@ -55,9 +58,9 @@ impl<'a> Walk<'a> {
     }
 
     /// The security header at an offset of the message, if one stands there and before `end`.
-    fn resolve(&mut self, target: u32, end: usize) -> Option<Security<'a>> {
+    fn resolve(&self, target: u32, end: usize, others: &mut Vec<u32>) -> Option<Security<'a>> {
         let offset = usize_from(target);
-        if offset >= end || !self.index.contains(target, self.message, end) {
+        if offset >= end || !self.index.contains(target, self.message, end, others) {
             return None;
         }
         let header = self.message.get(offset..)?;
