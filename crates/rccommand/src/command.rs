@@ -268,14 +268,12 @@ impl<'a> TextFormat<'a> for RcCommand<'a> {
         let start = cursor.position();
         let [element] = &ELEMENTS;
         let attributes = match Attributes::parse_plain(cursor, element) {
-            Some(attributes) => Ok(attributes),
-            None => of_document(cursor),
+            Some(attributes) => attributes,
+            None => of_document(cursor)?,
         };
-        let mut this = attributes.map(|attributes| Self { attributes });
-        if let Err(broken) = this.as_ref().map_or(Ok(()), |this| this.rules(cursor, start)) {
-            this = Err(broken);
-        }
-        this
+        let this = Self { attributes };
+        this.rules(cursor, start)?;
+        Ok(this)
     }
 
     fn check_text(&self) -> Result<(), EncodeError> {
