@@ -72,7 +72,10 @@ fn value(entry: &TraceEntry, bytes: &[u8], show_secrets: bool) -> String {
         return format!("<secret, {} bytes>", bytes.len());
     }
     let mut text = match entry.format {
-        Format::Uint => number(bytes).to_string(),
+        Format::Uint => match number(bytes) {
+            small @ ..=0xFF => small.to_string(),
+            large => format!("{large} ({large:#x})"),
+        },
         Format::Int => {
             let unused = 64_u32.saturating_sub(u32::try_from(bytes.len()).unwrap_or(8).saturating_mul(8));
             (number(bytes).wrapping_shl(unused).cast_signed().wrapping_shr(unused)).to_string()
