@@ -14,7 +14,6 @@ mod recording;
 mod rules;
 mod security;
 mod sid;
-mod sink;
 mod walk;
 
 use uuid::{Uuid, uuid};

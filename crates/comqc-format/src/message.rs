@@ -12,7 +12,6 @@ use crate::container::{CHDR, Container, MESSAGE_SIZE};
 use crate::header::{Header, OFFSET, Raw, SecurityHeader};
 use crate::order::Order;
 use crate::rules::{self, encode_error};
-use crate::sink::{Batch, Sink};
 use crate::walk::Walk;
 use crate::{Recording, SecurityData};
 
@@ -76,12 +75,39 @@ impl<'a> Message<'a> {
         self.headers.iter().map(Header::size).fold(self.container.size(), usize::saturating_add)
     }
 
-    fn put(&self, message_size: usize, dst: &mut impl Sink) {
+    fn put(&self, message_size: usize, dst: &mut Vec<u8>) {
         self.container.put(message_size, dst);
         for header in &self.headers {
-            header.put(dst);
+            match header {
+                Header::Method(method) => method.put(dst),
+                _ => header.put_other(dst),
+            }
         }
-        dst.put(&self.excess);
+        dst.extend_from_slice(&self.excess);
+    }
+
+    /// Puts in few pieces, as each is a call behind the `dyn`.
+    fn put_chunks(&self, message_size: usize, dst: &mut dyn BufMut) {
+        const LARGE: usize = 2048;
+        let mut chunk = Vec::with_capacity(2 * LARGE + 64);
+        self.container.put(message_size, &mut chunk);
+        for header in &self.headers {
+            if chunk.len() > LARGE {
+                flush(&mut chunk, dst);
+            }
+            match header {
+                Header::Method(method) if method.data.len() <= LARGE => method.put(&mut chunk),
+                Header::Method(method) => {
+                    method.put_fixed(&mut chunk);
+                    flush(&mut chunk, dst);
+                    dst.put_slice(&method.data);
+                    chunk.extend_from_slice(&method.padding2);
+                }
+                _ => header.put_other(&mut chunk),
+            }
+        }
+        flush(&mut chunk, dst);
+        dst.put_slice(&self.excess);
     }
 
     /// Checks everything and returns Message Size.
@@ -93,7 +119,9 @@ impl<'a> Message<'a> {
         let tolerant = |_, _| Ok(());
         let mut after_method = false;
         for header in &self.headers {
-            if let (Header::Method(method), true) = (header, after_method) {
+            if let Header::Method(method) = header
+                && after_method
+            {
                 // Where one method may stand, any other may follow.
                 let size = method.size();
                 if size.is_multiple_of(8) {
@@ -120,6 +148,12 @@ impl<'a> Message<'a> {
         check_len(offset, MAX_U32, &MESSAGE_SIZE)?;
         Ok(offset)
     }
+}
+
+/// Passes the bytes on and keeps the space.
+fn flush(chunk: &mut Vec<u8>, dst: &mut dyn BufMut) {
+    dst.put_slice(chunk);
+    chunk.clear();
 }
 
 impl<'a> Decode<'a> for Message<'a> {
@@ -166,7 +200,7 @@ impl Encode for Message<'_> {
     }
 
     fn write(&self, dst: &mut dyn BufMut) {
-        Batch::of(dst, |batch| self.put(self.message_size(), batch));
+        self.put_chunks(self.message_size(), dst);
     }
 
     fn encode(&self, dst: &mut dyn BufMut) -> Result<(), EncodeError> {
@@ -175,7 +209,7 @@ impl Encode for Message<'_> {
         if available < needed {
             return Err(EncodeError::BufferTooSmall { needed, available });
         }
-        Batch::of(dst, |batch| self.put(size, batch));
+        self.put_chunks(size, dst);
         Ok(())
     }
 
