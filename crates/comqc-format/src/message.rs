@@ -77,11 +77,10 @@ impl<'a> Message<'a> {
 
     fn put(&self, message_size: usize, dst: &mut Vec<u8>) {
         self.container.put(message_size, dst);
-        for header in &self.headers {
-            match header {
-                Header::Method(method) => method.put(dst),
-                _ => header.put_other(dst),
-            }
+        let mut headers = put_methods(&self.headers, usize::MAX, dst);
+        while let Some((header, rest)) = headers.split_first() {
+            header.put_other(dst);
+            headers = put_methods(rest, usize::MAX, dst);
         }
         dst.extend_from_slice(&self.excess);
     }
@@ -91,12 +90,15 @@ impl<'a> Message<'a> {
         const LARGE: usize = 2048;
         let mut chunk = Vec::with_capacity(2 * LARGE + 64);
         self.container.put(message_size, &mut chunk);
-        for header in &self.headers {
+        let mut headers = self.headers.as_slice();
+        loop {
+            headers = put_methods(headers, LARGE, &mut chunk);
             if chunk.len() > LARGE {
                 flush(&mut chunk, dst);
+                continue;
             }
+            let Some((header, rest)) = headers.split_first() else { break };
             match header {
-                Header::Method(method) if method.data.len() <= LARGE => method.put(&mut chunk),
                 Header::Method(method) => {
                     method.put_fixed(&mut chunk);
                     flush(&mut chunk, dst);
@@ -105,6 +107,7 @@ impl<'a> Message<'a> {
                 }
                 _ => header.put_other(&mut chunk),
             }
+            headers = rest;
         }
         flush(&mut chunk, dst);
         dst.put_slice(&self.excess);
@@ -148,6 +151,20 @@ impl<'a> Message<'a> {
         check_len(offset, MAX_U32, &MESSAGE_SIZE)?;
         Ok(offset)
     }
+}
+
+/// Puts methods, as long as neither the data of the next one nor the bytes put are more than `large`, and returns the other
+/// headers. A function of its own, so that the loop is small.
+#[inline(never)]
+fn put_methods<'h, 'a>(mut headers: &'h [Header<'a>], large: usize, dst: &mut Vec<u8>) -> &'h [Header<'a>] {
+    while let [Header::Method(method), rest @ ..] = headers
+        && method.data.len() <= large
+        && dst.len() <= large
+    {
+        method.put(dst);
+        headers = rest;
+    }
+    headers
 }
 
 /// Passes the bytes on and keeps the space.
