@@ -1,7 +1,6 @@
 //! The container header and the call target in it.
 
 use alloc::string::ToString;
-use alloc::vec::Vec;
 
 use remassist_core::{
     At, Blob, Cursor, DecodeError, EncodeError, Format, MAX_U32, Utf16Le, check_len, len_u32, usize_from,
@@ -10,6 +9,7 @@ use remassist_core::{
 use uuid::Uuid;
 
 use crate::rules::{self, encode_error};
+use crate::sink::Sink;
 use crate::{CONTAINER_GUID, Signature, TARGET_STRUCTURE_GUID};
 
 const fn at(field: &'static str) -> At {
@@ -241,23 +241,22 @@ impl<'a> Container<'a> {
         check_len(self.size(), MAX_U32, &SIZE)
     }
 
-    #[inline(never)]
-    pub(crate) fn put(&self, message_size: usize, dst: &mut Vec<u8>) {
+    pub(crate) fn put<B: Sink>(&self, message_size: usize, dst: &mut B) {
         let word = |n: usize| len_u32(n).to_le_bytes();
-        dst.extend_from_slice([Signature::CONTAINER.0.to_le_bytes(), word(self.size())].as_flattened());
-        dst.extend_from_slice(&CONTAINER_GUID.to_bytes_le());
+        dst.put([Signature::CONTAINER.0.to_le_bytes(), word(self.size())].as_flattened());
+        dst.put(&CONTAINER_GUID.to_bytes_le());
         let versions = [self.maximum_version, self.minimum_version].map(u32::to_le_bytes);
-        dst.extend_from_slice(versions.as_flattened());
-        dst.extend_from_slice(&word(message_size));
-        dst.extend_from_slice(&self.reserved3);
-        dst.extend_from_slice(&word(self.target_size()));
-        dst.extend_from_slice(&self.reserved4);
-        dst.extend_from_slice(&TARGET_STRUCTURE_GUID.to_bytes_le());
-        dst.extend_from_slice(&self.target_id.to_bytes_le());
-        dst.extend_from_slice(&word(self.target_id_string.0.len()));
-        dst.extend_from_slice(self.target_id_string.as_bytes());
-        dst.extend_from_slice(&self.padding);
-        dst.extend_from_slice(&self.extra);
+        dst.put(versions.as_flattened());
+        dst.put(&word(message_size));
+        dst.put(&self.reserved3);
+        dst.put(&word(self.target_size()));
+        dst.put(&self.reserved4);
+        dst.put(&TARGET_STRUCTURE_GUID.to_bytes_le());
+        dst.put(&self.target_id.to_bytes_le());
+        dst.put(&word(self.target_id_string.0.len()));
+        dst.put(self.target_id_string.as_bytes());
+        dst.put(&self.padding);
+        dst.put(&self.extra);
     }
 }
 

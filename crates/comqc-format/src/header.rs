@@ -1,7 +1,5 @@
 //! The headers after the container.
 
-use alloc::vec::Vec;
-
 use remassist_core::{
     At, Blob, Cursor, DecodeError, Encode as _, EncodeError, Format, MAX_U32, check_len, len_u32, usize_from,
 };
@@ -11,6 +9,7 @@ use crate::container::zeros;
 use crate::order::Step;
 use crate::rules::{self, encode_error};
 use crate::security::{self, Item};
+use crate::sink::Sink;
 use crate::{IID_IDISPATCH, SecurityData, Signature};
 
 const fn at(section: &'static str, structure: &'static str, field: &'static str) -> At {
@@ -146,24 +145,16 @@ impl<'a> Method<'a> {
     }
 
     #[inline]
-    pub(crate) fn put(&self, dst: &mut Vec<u8>) {
-        self.put_fixed(dst);
-        dst.extend_from_slice(&self.data);
-        if !self.padding2.is_empty() {
-            dst.extend_from_slice(&self.padding2);
-        }
-    }
-
-    /// Puts what stands before the data.
-    #[inline]
-    pub(crate) fn put_fixed(&self, dst: &mut Vec<u8>) {
+    fn put<B: Sink>(&self, dst: &mut B) {
+        let (data, padding): (&[u8], &[u8]) = (&self.data, &self.padding2);
         let signature = if self.interface_id.is_some() { Signature::METHOD } else { Signature::SHORT_METHOD };
         let (size, len, padding1) =
-            (len_u32(self.size()), len_u32(self.data.len()), u32::from_le_bytes(self.padding1));
+            (len_u32(self.size()), len_u32(data.len()), u32::from_le_bytes(self.padding1));
         let words = [signature.0, size, self.method_number, NDR, self.flags, len, self.reserved, padding1];
-        dst.extend_from_slice(words.map(u32::to_le_bytes).as_flattened());
-        if let Some(id) = self.interface_id {
-            dst.extend_from_slice(&id.to_bytes_le());
+        dst.put_method(words.map(u32::to_le_bytes), self.interface_id.map(|id| id.to_bytes_le()));
+        dst.put(data);
+        if !padding.is_empty() {
+            dst.put(padding);
         }
     }
 }
@@ -384,32 +375,33 @@ impl Header<'_> {
         }
     }
 
-    /// Puts a header that is no method. Kept apart, so that the loop over methods is small.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn put_other(&self, dst: &mut Vec<u8>) {
+    #[inline]
+    pub(crate) fn put<B: Sink>(&self, dst: &mut B) {
+        if let Self::Method(method) = self {
+            return method.put(dst);
+        }
         let size = len_u32(self.size());
         let signature = self.signature().0;
         match self {
             Self::Method(_) => {}
             Self::Partition { identifier } => {
-                dst.extend_from_slice([signature, size].map(u32::to_le_bytes).as_flattened());
-                dst.extend_from_slice(&identifier.to_bytes_le());
+                dst.put([signature, size].map(u32::to_le_bytes).as_flattened());
+                dst.put(&identifier.to_bytes_le());
             }
             Self::Security(s) => {
                 let len = len_u32(s.data.encoded_len());
-                dst.extend_from_slice([signature, size, len].map(u32::to_le_bytes).as_flattened());
-                dst.extend_from_slice(&s.header_padding);
+                dst.put([signature, size, len].map(u32::to_le_bytes).as_flattened());
+                dst.put(&s.header_padding);
                 s.data.put(dst);
-                dst.extend_from_slice(&s.padding);
+                dst.put(&s.padding);
             }
             Self::Reference { offset, padding } => {
                 let [signature, size, offset] = [signature, size, *offset].map(u32::to_le_bytes);
-                dst.extend_from_slice([signature, size, offset, *padding].as_flattened());
+                dst.put([signature, size, offset, *padding].as_flattened());
             }
             Self::Unknown { body, .. } => {
-                dst.extend_from_slice([signature, size].map(u32::to_le_bytes).as_flattened());
-                dst.extend_from_slice(body);
+                dst.put([signature, size].map(u32::to_le_bytes).as_flattened());
+                dst.put(body);
             }
         }
     }

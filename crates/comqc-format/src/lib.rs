@@ -14,6 +14,7 @@ mod recording;
 mod rules;
 mod security;
 mod sid;
+mod sink;
 mod walk;
 
 use uuid::{Uuid, uuid};

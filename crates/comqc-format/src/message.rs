@@ -12,6 +12,7 @@ use crate::container::{CHDR, Container, MESSAGE_SIZE};
 use crate::header::{Header, OFFSET, Raw, SecurityHeader};
 use crate::order::Order;
 use crate::rules::{self, encode_error};
+use crate::sink::{Batch, Sink};
 use crate::walk::Walk;
 use crate::{Recording, SecurityData};
 
@@ -75,42 +76,12 @@ impl<'a> Message<'a> {
         self.headers.iter().map(Header::size).fold(self.container.size(), usize::saturating_add)
     }
 
-    fn put(&self, message_size: usize, dst: &mut Vec<u8>) {
+    fn put(&self, message_size: usize, dst: &mut impl Sink) {
         self.container.put(message_size, dst);
-        let mut headers = put_methods(&self.headers, usize::MAX, dst);
-        while let Some((header, rest)) = headers.split_first() {
-            header.put_other(dst);
-            headers = put_methods(rest, usize::MAX, dst);
+        for header in &self.headers {
+            header.put(dst);
         }
-        dst.extend_from_slice(&self.excess);
-    }
-
-    /// Puts in few pieces, as each is a call behind the `dyn`.
-    fn put_chunks(&self, message_size: usize, dst: &mut dyn BufMut) {
-        const LARGE: usize = 2048;
-        let mut chunk = Vec::with_capacity(2 * LARGE + 64);
-        self.container.put(message_size, &mut chunk);
-        let mut headers = self.headers.as_slice();
-        loop {
-            headers = put_methods(headers, LARGE, &mut chunk);
-            if chunk.len() > LARGE {
-                flush(&mut chunk, dst);
-                continue;
-            }
-            let Some((header, rest)) = headers.split_first() else { break };
-            match header {
-                Header::Method(method) => {
-                    method.put_fixed(&mut chunk);
-                    flush(&mut chunk, dst);
-                    dst.put_slice(&method.data);
-                    chunk.extend_from_slice(&method.padding2);
-                }
-                _ => header.put_other(&mut chunk),
-            }
-            headers = rest;
-        }
-        flush(&mut chunk, dst);
-        dst.put_slice(&self.excess);
+        dst.put(&self.excess);
     }
 
     /// Checks everything and returns Message Size.
@@ -122,9 +93,7 @@ impl<'a> Message<'a> {
         let tolerant = |_, _| Ok(());
         let mut after_method = false;
         for header in &self.headers {
-            if let Header::Method(method) = header
-                && after_method
-            {
+            if let (Header::Method(method), true) = (header, after_method) {
                 // Where one method may stand, any other may follow.
                 let size = method.size();
                 if size.is_multiple_of(8) {
@@ -151,26 +120,6 @@ impl<'a> Message<'a> {
         check_len(offset, MAX_U32, &MESSAGE_SIZE)?;
         Ok(offset)
     }
-}
-
-/// Puts methods, as long as neither the data of the next one nor the bytes put are more than `large`, and returns the other
-/// headers. A function of its own, so that the loop is small.
-#[inline(never)]
-fn put_methods<'h, 'a>(mut headers: &'h [Header<'a>], large: usize, dst: &mut Vec<u8>) -> &'h [Header<'a>] {
-    while let [Header::Method(method), rest @ ..] = headers
-        && method.data.len() <= large
-        && dst.len() <= large
-    {
-        method.put(dst);
-        headers = rest;
-    }
-    headers
-}
-
-/// Passes the bytes on and keeps the space.
-fn flush(chunk: &mut Vec<u8>, dst: &mut dyn BufMut) {
-    dst.put_slice(chunk);
-    chunk.clear();
 }
 
 impl<'a> Decode<'a> for Message<'a> {
@@ -217,7 +166,7 @@ impl Encode for Message<'_> {
     }
 
     fn write(&self, dst: &mut dyn BufMut) {
-        self.put_chunks(self.message_size(), dst);
+        Batch::of(dst, |batch| self.put(self.message_size(), batch));
     }
 
     fn encode(&self, dst: &mut dyn BufMut) -> Result<(), EncodeError> {
@@ -226,7 +175,7 @@ impl Encode for Message<'_> {
         if available < needed {
             return Err(EncodeError::BufferTooSmall { needed, available });
         }
-        self.put_chunks(size, dst);
+        Batch::of(dst, |batch| self.put(size, batch));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use remassist_core::{
 
 use crate::rules::{self, encode_error};
 use crate::sid::Sid;
+use crate::sink::{Batch, Sink};
 use crate::{
     AuthenticationLevel, AuthenticationService, CollectionType, ImpersonationLevel, PropertyType, Style,
 };
@@ -437,15 +438,15 @@ impl<'a> SecurityData<'a> {
         }
     }
 
-    pub(crate) fn put(&self, dst: &mut Vec<u8>) {
+    pub(crate) fn put<B: Sink>(&self, dst: &mut B) {
         let head = [1, 1, self.style.0, len_u16(self.collections.len())].map(u16::to_le_bytes);
-        dst.extend_from_slice(head.as_flattened());
+        dst.put(head.as_flattened());
         for Collection { collection_type, properties } in &self.collections {
             let head = [collection_type.0, len_u16(properties.len())].map(u16::to_le_bytes);
-            dst.extend_from_slice(head.as_flattened());
+            dst.put(head.as_flattened());
             for Property { property_type, size, data } in properties {
-                dst.extend_from_slice([property_type.0, *size].map(u16::to_le_bytes).as_flattened());
-                dst.extend_from_slice(data);
+                dst.put([property_type.0, *size].map(u16::to_le_bytes).as_flattened());
+                dst.put(data);
             }
         }
     }
@@ -501,8 +502,6 @@ impl Encode for SecurityData<'_> {
     }
 
     fn write(&self, dst: &mut dyn BufMut) {
-        let mut bytes = Vec::with_capacity(self.encoded_len());
-        self.put(&mut bytes);
-        dst.put_slice(&bytes);
+        Batch::of(dst, |batch| self.put(batch));
     }
 }
