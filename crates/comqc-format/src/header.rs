@@ -151,11 +151,7 @@ impl<'a> Method<'a> {
         let (size, len, padding1) =
             (len_u32(self.size()), len_u32(data.len()), u32::from_le_bytes(self.padding1));
         let words = [signature.0, size, self.method_number, NDR, self.flags, len, self.reserved, padding1];
-        let [a, b, c, d, e, f, g, h] = words.map(u32::to_le_bytes);
-        match self.interface_id.map(|id| id.to_bytes_le()).as_ref().map(|id| id.as_chunks().0) {
-            Some(&[i, j, k, l]) => dst.put([a, b, c, d, e, f, g, h, i, j, k, l].as_flattened()),
-            _ => dst.put([a, b, c, d, e, f, g, h].as_flattened()),
-        }
+        dst.put_method(words.map(u32::to_le_bytes), self.interface_id.map(|id| id.to_bytes_le()));
         dst.put(data);
         if !padding.is_empty() {
             dst.put(padding);

@@ -62,7 +62,7 @@ impl<'a> Security<'a> {
 /// is built. Whether the whole message is well-formed is known only when the reader returns `None`: do not act on the
 /// calls of a message before.
 ///
-/// The size of the reader is about 600 bytes, half of it the container.
+/// The size of the reader is about 450 bytes, half of it the container.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     container: Container<'a>,

@@ -7,12 +7,24 @@ use bytes::BufMut;
 /// A place that has room for what is put.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
+
+    /// Puts the fixed fields of a method header, the interface last.
+    fn put_method(&mut self, words: [[u8; 4]; 8], interface: Option<[u8; 16]>);
 }
 
 impl Sink for Vec<u8> {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+
+    /// Two copies of known lengths are faster here than one of an unknown length.
+    #[inline]
+    fn put_method(&mut self, words: [[u8; 4]; 8], interface: Option<[u8; 16]>) {
+        self.extend_from_slice(words.as_flattened());
+        if let Some(interface) = interface {
+            self.extend_from_slice(&interface);
+        }
     }
 }
 
@@ -63,6 +75,15 @@ impl Sink for Batch<'_> {
                 self.len = end;
             }
             None => self.overflow(bytes),
+        }
+    }
+
+    #[inline]
+    fn put_method(&mut self, words: [[u8; 4]; 8], interface: Option<[u8; 16]>) {
+        let [a, b, c, d, e, f, g, h] = words;
+        match interface.as_ref().map(|id| id.as_chunks().0) {
+            Some(&[i, j, k, l]) => self.put([a, b, c, d, e, f, g, h, i, j, k, l].as_flattened()),
+            _ => self.put(words.as_flattened()),
         }
     }
 }
