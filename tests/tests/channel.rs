@@ -6,7 +6,9 @@ use ra_channel::{
     Authenticate, BstrForm, ChannelName, Control, ControlPayload, Data, ErrorCode, ExpertBlob, MsgType,
     NameBstr, Packet, SecretBstr,
 };
-use remassist_core::{Blob, Decode, DecodeOptions, Encode, Format, Limits, Secret, Utf16Le, from_hex};
+use remassist_core::{
+    Blob, Decode, DecodeErrorKind, DecodeOptions, Encode, Format, Limits, Secret, Utf16Le, from_hex,
+};
 use testkit::{laws, vectors};
 
 fn utf16(text: &str) -> Vec<u8> {
@@ -636,5 +638,23 @@ proptest! {
     #[test]
     fn laws_of_authenticate_text(text in "[<E/>=0-9;NAMEPS\0a\r]{0,24}") {
         laws::bytes::<Packet>(&message(3, &utf16(&text)));
+    }
+}
+
+/// [MS-RA] 2.2.1.2: 64 bytes with the NUL are allowed, 66 are not.
+#[test]
+fn the_longest_channel_name() {
+    for (seconds, strict) in [("12345678", true), ("123456789", false)] {
+        let name = Utf16Le::with_nul(&format!("2001:db8::ff00:42:8329.{seconds}"));
+        let packet = Packet { channel_name: name, data: Data::Payload(b"x".as_slice().into()) };
+        let bytes = packet.to_vec().unwrap();
+        assert_eq!(packet.channel_name.as_bytes().len() == 64, strict);
+        assert_eq!(Packet::decode(&bytes).unwrap(), packet);
+        match Packet::decode_strict(&bytes) {
+            Ok(again) => assert!(strict && again == packet),
+            Err(e) => {
+                assert!(!strict && e.kind() == DecodeErrorKind::OutOfBounds { got: 66, max: 64 }, "{e}")
+            }
+        }
     }
 }
