@@ -1,5 +1,6 @@
 //! Making invitations.
 
+use remassist_core::Hex;
 use remassist_core::xml::{Attributes, Document, Element};
 use std::fmt::Write as _;
 
@@ -47,9 +48,7 @@ impl<'a> InvitationBuilder<'a> {
     #[must_use]
     pub fn type2(&self, lh_ticket: &[u8], pass_stub: &str, rc_ticket: Option<&str>) -> Invitation<'static> {
         let mut digits = String::with_capacity(lh_ticket.len().saturating_mul(2));
-        for byte in lh_ticket {
-            let _infallible = write!(digits, "{byte:02X}");
-        }
+        let _infallible = write!(digits, "{:X}", Hex(lh_ticket));
         let mut attributes =
             Attributes::new().with("USERNAME", self.user_name).with_secret("LHTICKET", &digits);
         if let Some(rc_ticket) = rc_ticket {

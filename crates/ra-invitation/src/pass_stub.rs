@@ -55,7 +55,7 @@ mod cipher {
 
     use md5::Digest as _;
     use rc4::{KeyInit as _, Rc4, StreamCipher as _};
-    use remassist_core::{Secret, constant_time_eq, crypto, len_u32, usize_from, utf16};
+    use remassist_core::{Hex, Secret, constant_time_eq, crypto, len_u32, usize_from, utf16};
     use zeroize::Zeroizing;
 
     /// Encrypts a PassStub, in place: RC4 with MD5 of the UTF-16LE password as key.
@@ -86,9 +86,7 @@ mod cipher {
     pub fn pass_value(password: &str, pass_stub: &str) -> Secret<String> {
         let bytes = encrypt_pass_stub(password, pass_stub);
         let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-        for byte in bytes {
-            let _infallible = write!(text, "{byte:02X}");
-        }
+        let _infallible = write!(text, "{:X}", Hex(&bytes));
         Secret::new(text)
     }
 

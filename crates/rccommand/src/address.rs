@@ -4,6 +4,7 @@ use std::fmt;
 
 use pkcs1::UintRef;
 use pkcs1::der::Encode as _;
+use remassist_core::Hex;
 use sha1::Digest as _;
 
 /// What stands behind the authority in the ADDRESS of a contact ([MS-RA] 3.14.5).
@@ -103,12 +104,5 @@ impl RsaPublicKey {
 /// # Errors
 /// [`KeyError::Size`].
 pub fn peer_name(key: &RsaPublicKey) -> Result<String, KeyError> {
-    use std::fmt::Write as _;
-    let mut name = String::new();
-    for byte in key.authority()? {
-        let _infallible = write!(name, "{byte:02x}");
-    }
-    name.push('.');
-    name.push_str(CONTACT_CLASSIFIER);
-    Ok(name)
+    Ok(format!("{:x}.{CONTACT_CLASSIFIER}", Hex(&key.authority()?)))
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use remassist::channel::easy_connect::{self, PeerKey};
 use remassist::channel::session_token;
+use remassist::core::Hex;
 use remassist::invitation;
 
 use crate::args::{CryptArgs, CryptCommand, EasyConnectCommand, EasyConnectKey};
@@ -17,10 +18,8 @@ pub fn run(args: &CryptArgs, out: &mut dyn Write) -> Result<(), Failure> {
         }
         CryptCommand::Lhticket { password, decrypt: false } => {
             let password = password.read()?;
-            for byte in invitation::encrypt_ticket(password.expose(), &input::stdin_text()?) {
-                write!(out, "{byte:02X}")?;
-            }
-            writeln!(out)?;
+            let ticket = invitation::encrypt_ticket(password.expose(), &input::stdin_text()?);
+            writeln!(out, "{:X}", Hex(&ticket))?;
         }
         CryptCommand::Lhticket { password, decrypt: true } => {
             let password = password.read()?;
@@ -32,7 +31,7 @@ pub fn run(args: &CryptArgs, out: &mut dyn Write) -> Result<(), Failure> {
         CryptCommand::Token { role, password } => {
             let password = password.read()?;
             let token = session_token((*role).into(), password.expose(), &input::stdin_text()?);
-            hex_line(out, token.expose())?;
+            writeln!(out, "{:x}", Hex(token.expose()))?;
         }
         CryptCommand::EasyConnect { command } => easy_connect(command, out)?,
     }
@@ -47,7 +46,9 @@ fn easy_connect(command: &EasyConnectCommand, out: &mut dyn Write) -> Result<(),
             writeln!(out, "{}", easy_connect::password(&input::stdin_text()?).expose())?;
         }
         EasyConnectCommand::PeerName { key } => writeln!(out, "{}", derive(key)?.peer_name())?,
-        EasyConnectCommand::Encrypt { key } => hex_line(out, &derive(key)?.encrypt(&input::stdin_text()?))?,
+        EasyConnectCommand::Encrypt { key } => {
+            writeln!(out, "{:x}", Hex(&derive(key)?.encrypt(&input::stdin_text()?)))?
+        }
         EasyConnectCommand::Decrypt { key } => {
             let key = derive(key)?;
             let payload = input::unhex(input::stdin_text()?.as_bytes())?;
@@ -62,9 +63,4 @@ fn easy_connect(command: &EasyConnectCommand, out: &mut dyn Write) -> Result<(),
 fn line(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
     out.write_all(text.as_bytes())?;
     if text.ends_with('\n') { Ok(()) } else { writeln!(out) }
-}
-
-fn hex_line(out: &mut dyn Write, bytes: &[u8]) -> std::io::Result<()> {
-    bytes.iter().try_for_each(|b| write!(out, "{b:02x}"))?;
-    writeln!(out)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use remassist::core::Hex;
 use serde_json::Value;
 
 use crate::args::EncodeArgs;
@@ -14,8 +15,7 @@ pub fn run(args: &EncodeArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let (kind, value) = kind_and_value(args, json)?;
     let bytes = (kind.encode)(value).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
     if args.hex {
-        bytes.iter().try_for_each(|b| write!(out, "{b:02x}"))?;
-        writeln!(out)?;
+        writeln!(out, "{:x}", Hex(&bytes))?;
     } else {
         out.write_all(&bytes)?;
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use remassist::core::{Deviation, Format, TraceEntry, Utf16Le, usize_from};
+use remassist::core::{Deviation, Format, Hex, TraceEntry, Utf16Le, usize_from};
 
 /// Styles for a terminal; none of them where there is none, or where the user wants none.
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ fn guid(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let mut text: String = bytes.iter().take(SHOWN / 2).map(|b| format!("{b:02x}")).collect();
+    let mut text = format!("{:x}", Hex(bytes.get(..SHOWN / 2).unwrap_or(bytes)));
     if bytes.len() > SHOWN / 2 {
         let _infallible = write!(text, ".. ({} bytes)", bytes.len());
     }

@@ -58,9 +58,7 @@ impl fmt::Debug for Blob<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 32;
         write!(f, "Blob({} bytes: ", self.0.len())?;
-        for byte in self.0.iter().take(SHOWN) {
-            write!(f, "{byte:02x}")?;
-        }
+        fmt::LowerHex::fmt(&Hex(self.0.get(..SHOWN).unwrap_or(&self.0)), f)?;
         f.write_str(if self.0.len() > SHOWN { "..)" } else { ")" })
     }
 }
@@ -68,13 +66,7 @@ impl fmt::Debug for Blob<'_> {
 #[cfg(feature = "serde")]
 impl serde::Serialize for Blob<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Hex<'b>(&'b [u8]);
-        impl fmt::Display for Hex<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-        serializer.collect_str(&Hex(&self.0))
+        serializer.collect_str(&format_args!("{:x}", Hex(&self.0)))
     }
 }
 
@@ -85,6 +77,22 @@ impl<'de> serde::Deserialize<'de> for Blob<'_> {
         from_hex(&text)
             .map(Self::from)
             .ok_or_else(|| serde::de::Error::custom("not an even number of hexadecimal digits"))
+    }
+}
+
+/// Bytes as hexadecimal digits: `{:x}` for lower, `{:X}` for upper case. The twin of [`from_hex`].
+#[derive(Clone, Copy)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::LowerHex for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::UpperHex for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 }
 

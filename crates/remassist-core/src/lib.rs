@@ -21,7 +21,7 @@ pub mod utf16;
 #[cfg(feature = "xml")]
 pub mod xml;
 
-pub use blob::{Blob, from_hex};
+pub use blob::{Blob, Hex, from_hex};
 pub use decode::{Context, Cursor, Decode, Decoded, Group, decode_using, owned, usize_from};
 pub use encode::{Encode, MAX_U16, MAX_U32, check_len, len_u16, len_u32};
 pub use error::{At, DecodeError, DecodeErrorKind, Deviation, EncodeError};
