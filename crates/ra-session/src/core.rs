@@ -29,7 +29,7 @@ pub(crate) trait Side {
     fn on_control(&mut self, channel: Channel, message: Control<'_>);
     /// A command about share control, or one that only one role knows. The sender may send it in this version.
     fn on_command(&mut self, command: &Command<'_>);
-    /// A PDU of [MS-RDPEMC] in an established session.
+    /// A PDU of [MS-RDPEMC].
     fn on_encomsp(&mut self, message: &Message<'_>);
     /// The deadline has passed.
     fn on_deadline(&mut self);
@@ -262,11 +262,11 @@ fn encomsp(side: &mut impl Side, bytes: &[u8]) {
         Err(error) => return link.ignore(Channel::Encomsp, None, Why::Undecodable(error)),
     };
     for pdu in payload.pdus {
-        let link = &mut side.core().link;
-        if link.phase == Phase::Established {
-            side.on_encomsp(&pdu.message);
-        } else {
-            link.ignore(Channel::Encomsp, pdu.message.pdu_type().name(), Why::NotEstablished);
-        }
+        side.on_encomsp(&pdu.message);
     }
+}
+
+/// Share control belongs to an established session.
+pub(crate) fn too_early(side: &mut impl Side, message: &Message<'_>) {
+    side.core().link.ignore(Channel::Encomsp, message.pdu_type().name(), Why::NotEstablished);
 }

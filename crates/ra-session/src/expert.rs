@@ -10,7 +10,7 @@ use crate::core::{self, Core, Side};
 use crate::files::Files;
 use crate::link::{Phase, writable};
 use crate::settings::Settings;
-use crate::share::ExpertShare;
+use crate::share::{self, ExpertShare};
 use crate::voice::Voice;
 use crate::{
     AlternateShell, Channel, ClientInfo, Credentials, Event, Input, KeyPolicy, Misuse, Options, Output, Reason,
@@ -297,8 +297,9 @@ impl Expert {
             }
             (State::WaitView, ErrorCode::NO_ERROR) => self.establish(),
             (State::BeginV1 | State::BeginV2 | State::BeginV3, ErrorCode::NO_ERROR) => out_of_sequence(self),
+            // The screen, another view or a known novice was faster.
+            (State::Established, ErrorCode::NO_ERROR) => {}
             (State::Established, ErrorCode(300..=302)) => core::close(self, Reason::ScreenEnded(code)),
-            (State::Established, _) => out_of_sequence(self),
             (_, code) => core::close(self, Reason::Refused(code)),
         }
     }
@@ -344,7 +345,7 @@ impl Side for Expert {
             }
             (_, Control::Result { code }) => self.result(code, |this| ignore(this, Why::OutOfSequence)),
             // [MS-RA] 2.2.1.13.
-            (State::Established, Control::NoviceName { name }) => {
+            (State::WaitView | State::Established, Control::NoviceName { name }) => {
                 self.core.link.event(Event::PeerName(name.name()));
             }
             (
@@ -366,6 +367,13 @@ impl Side for Expert {
     }
 
     fn on_encomsp(&mut self, message: &Message<'_>) {
+        // The announcement may be faster than the first picture of the screen that it allows to view.
+        if self.state == State::WaitView && share::may_view(message) {
+            self.establish();
+        }
+        if !self.is_established() {
+            return core::too_early(self, message);
+        }
         self.share.on_encomsp(&mut self.core.link, message);
     }
 

@@ -518,7 +518,7 @@ impl Side for Novice {
             ) => self.view_requested = true,
             (State::WaitViewRequest, Control::RemoteControlDesktop { .. }) => self.ask_user(),
             // [MS-RA] 2.2.1.14.
-            (State::Established, Control::ExpertName { name }) => {
+            (State::AskUser | State::Sharing | State::Established, Control::ExpertName { name }) => {
                 self.core.link.event(Event::PeerName(name.name()));
             }
             (_, Control::Result { .. } | Control::ServerAnnounce | Control::NoviceName { .. }) => {
@@ -543,6 +543,9 @@ impl Side for Novice {
     }
 
     fn on_encomsp(&mut self, message: &Message<'_>) {
+        if !self.is_established() {
+            return core::too_early(self, message);
+        }
         self.share.on_encomsp(&mut self.core.link, message);
     }
 

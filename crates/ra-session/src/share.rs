@@ -56,6 +56,12 @@ fn report(link: &mut Link, event: ControlEvent) {
     link.event(Event::Control(event));
 }
 
+/// Whether the novice says that its reader may view the screen.
+pub(crate) fn may_view(message: &Message<'_>) -> bool {
+    let view = ParticipantFlags::MAY_VIEW | ParticipantFlags::IS_PARTICIPANT;
+    matches!(message, Message::ParticipantCreated { flags, .. } if flags.contains(view))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ExpertState {
     Viewing,

@@ -4,5 +4,6 @@ pub mod bench;
 pub mod damage;
 pub mod laws;
 pub mod oracles;
+pub mod pair;
 pub mod sample;
 pub mod vectors;

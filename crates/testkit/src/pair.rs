@@ -1,0 +1,285 @@
+//! Expert and novice joined by channels in memory, on a virtual clock.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use ra_session::{
+    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, Input, Novice, NoviceConfig, Output, Role,
+    ServerKey, Time, describe,
+};
+
+/// Which channels there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `RC_CTL`, `70`, `71` and those of transfers, and `encomsp`.
+    Dynamic,
+    /// `remdesk` for session initialization, the others as in `Dynamic`.
+    StaticControl,
+    /// `remdesk` for everything, and `encomsp`.
+    OneStatic,
+}
+
+impl Layout {
+    pub const ALL: [Self; 3] = [Self::Dynamic, Self::StaticControl, Self::OneStatic];
+
+    pub fn channels(self) -> &'static [Channel] {
+        match self {
+            Self::Dynamic => &[Channel::Control, Channel::Chat, Channel::Commands, Channel::Encomsp],
+            Self::StaticControl => &[Channel::Remdesk, Channel::Chat, Channel::Commands, Channel::Encomsp],
+            Self::OneStatic => &[Channel::Remdesk, Channel::Encomsp],
+        }
+    }
+}
+
+/// Something on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flight {
+    Data(Channel, Vec<u8>),
+    Opened(Channel),
+    Closed(Channel),
+}
+
+/// What happens to a PDU on its way: none, one or many arrive.
+pub type Damage = Box<dyn FnMut(Role, Flight) -> Vec<Flight>>;
+
+/// Both sides and what is on its way between them.
+pub struct Pair {
+    pub expert: Expert,
+    pub novice: Novice,
+    pub now: Time,
+    /// Who receives it, and what.
+    wire: VecDeque<(Role, Flight)>,
+    /// What was reported and not taken yet.
+    events: Vec<(Role, Event)>,
+    transcript: String,
+    /// The novice's user agrees to the view at once.
+    pub agree: bool,
+    /// What is done to what the role sends.
+    pub damage: Option<Damage>,
+}
+
+impl Pair {
+    /// Both sides with their channels open, the Client Info PDU handed over and the novice started; nothing is
+    /// delivered yet.
+    pub fn new(expert: ExpertConfig, novice: NoviceConfig, layout: Layout) -> Self {
+        let expert = Expert::new(Time(0), expert, ServerKey::Match).unwrap();
+        let mut novice = Novice::new(Time(0), novice, Attempts::new(3)).unwrap();
+        novice.client_info(expert.client_info());
+        Self::joined(expert, novice, layout)
+    }
+
+    /// Two sides as they are, with their channels open and the novice started.
+    pub fn joined(expert: Expert, novice: Novice, layout: Layout) -> Self {
+        let mut this = Self {
+            expert,
+            novice,
+            now: Time(0),
+            wire: VecDeque::new(),
+            events: Vec::new(),
+            transcript: String::new(),
+            agree: true,
+            damage: None,
+        };
+        for channel in layout.channels() {
+            this.handle(Role::Expert, Input::ChannelOpened(*channel));
+            this.handle(Role::Novice, Input::ChannelOpened(*channel));
+        }
+        this.novice.start(Time(0)).unwrap();
+        this
+    }
+
+    /// Both sides with the same credentials, everything else as it is by default but for a name.
+    pub fn with(credentials: &Credentials, layout: Layout) -> Self {
+        let (expert, novice) = configs(credentials);
+        Self::new(expert, novice, layout)
+    }
+
+    /// The same, with an established session.
+    pub fn established(credentials: &Credentials, layout: Layout) -> Self {
+        let mut this = Self::with(credentials, layout);
+        this.settle();
+        this.expert.screen_started();
+        this.settle();
+        assert!(this.expert.is_established() && this.novice.is_established(), "{}", this.transcript);
+        this
+    }
+
+    pub fn handle(&mut self, role: Role, input: Input<'_>) {
+        match role {
+            Role::Expert => self.expert.handle(self.now, input),
+            Role::Novice => self.novice.handle(self.now, input),
+        }
+    }
+
+    /// Delivers all there is, and what follows from it, until nothing moves any more.
+    pub fn settle(&mut self) {
+        for steps in 0.. {
+            assert!(steps < 1_000_000, "there is no end:\n{}", self.transcript);
+            let mut moved = self.drain(Role::Novice).0;
+            moved |= self.drain(Role::Expert).0;
+            if let Some((to, flight)) = self.wire.pop_front() {
+                moved = true;
+                self.deliver(to, &flight);
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Gives a side something, as if the other had sent it.
+    pub fn inject(&mut self, to: Role, channel: Channel, bytes: &[u8]) {
+        self.note(to.peer(), channel, bytes);
+        self.handle(to, Input::Data { channel, bytes });
+    }
+
+    fn deliver(&mut self, to: Role, flight: &Flight) {
+        match flight {
+            Flight::Data(channel, bytes) => {
+                self.handle(to, Input::Data { channel: *channel, bytes });
+            }
+            Flight::Opened(channel) => self.handle(to, Input::ChannelOpened(*channel)),
+            Flight::Closed(channel) => self.handle(to, Input::ChannelClosed(*channel)),
+        }
+    }
+
+    /// Takes what a side has to say; whether there was anything, and when it wants to be called.
+    fn drain(&mut self, role: Role) -> (bool, Option<Time>) {
+        let mut moved = false;
+        loop {
+            let output = match role {
+                Role::Expert => self.expert.poll(),
+                Role::Novice => self.novice.poll(),
+            };
+            match output {
+                Output::Wait(time) => return (moved, time),
+                Output::Send { channel, bytes } => {
+                    self.note(role, channel, &bytes);
+                    self.send(role, Flight::Data(channel, bytes));
+                }
+                Output::Open(channel) => {
+                    self.line(role, &format!("creates {channel}"));
+                    self.send(role, Flight::Opened(channel));
+                    // The answer of the other side comes back to the one that asked.
+                    self.wire.push_back((role, Flight::Opened(channel)));
+                }
+                Output::Close(channel) => {
+                    self.line(role, &format!("closes {channel}"));
+                    self.send(role, Flight::Closed(channel));
+                }
+                Output::Event(event) => self.event(role, event),
+                other => panic!("{other:?}"),
+            }
+            moved = true;
+        }
+    }
+
+    fn send(&mut self, from: Role, flight: Flight) {
+        let arriving = match &mut self.damage {
+            Some(damage) => damage(from, flight),
+            None => vec![flight],
+        };
+        self.wire.extend(arriving.into_iter().map(|flight| (from.peer(), flight)));
+    }
+
+    fn event(&mut self, role: Role, event: Event) {
+        self.line(role, &format!("* {}", shown(&event)));
+        if self.agree {
+            match event {
+                Event::AskView { .. } => self.novice.allow_view().unwrap(),
+                Event::ShareScreen => self.novice.view_started().unwrap(),
+                _ => {}
+            }
+        }
+        self.events.push((role, event));
+    }
+
+    /// Lets time pass: every timer fires when it is due, and what it leads to is delivered.
+    pub fn advance(&mut self, duration: Duration) {
+        let end = self.now.after(duration);
+        loop {
+            self.settle();
+            let due = [Role::Expert, Role::Novice].into_iter().filter_map(|role| self.drain(role).1).min();
+            match due.filter(|due| *due <= end) {
+                Some(due) => self.now = self.now.max(due),
+                None => break,
+            }
+            self.handle(Role::Expert, Input::Tick);
+            self.handle(Role::Novice, Input::Tick);
+        }
+        self.now = end;
+        self.handle(Role::Expert, Input::Tick);
+        self.handle(Role::Novice, Input::Tick);
+        self.settle();
+    }
+
+    /// The events of a side since the last call.
+    pub fn events(&mut self, role: Role) -> Vec<Event> {
+        let (own, others) = std::mem::take(&mut self.events).into_iter().partition(|(r, _)| *r == role);
+        self.events = others;
+        own.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// What was sent and reported since the last call, one line each.
+    pub fn transcript(&mut self) -> String {
+        std::mem::take(&mut self.transcript)
+    }
+
+    fn note(&mut self, from: Role, channel: Channel, bytes: &[u8]) {
+        for description in describe(channel, bytes) {
+            self.line(from, &format!("{channel}: {description}"));
+        }
+    }
+
+    fn line(&mut self, role: Role, text: &str) {
+        let who = match role {
+            Role::Expert => "expert",
+            Role::Novice => "novice",
+        };
+        let seconds = self.now.0 / 1000;
+        writeln!(self.transcript, "{seconds:>4} s {who} {text}").unwrap();
+    }
+}
+
+/// An event on a line.
+fn shown(event: &Event) -> String {
+    format!("{event:?}")
+}
+
+/// What both sides get by default: the same credentials and a name.
+pub fn configs(credentials: &Credentials) -> (ExpertConfig, NoviceConfig) {
+    let mut expert = ExpertConfig::new(credentials.clone());
+    expert.options.name = "Eva".to_owned();
+    expert.user_name = "eva".to_owned();
+    let mut novice = NoviceConfig::new([credentials.clone()]);
+    novice.options.name = "Nils".to_owned();
+    (expert, novice)
+}
+
+pub const PASSWORD: &str = "Pass123!";
+pub const PASS_STUB: &str = "o2*5GdBARK_JBB";
+pub const STRING_1: &str =
+    "65538,1,192.0.2.10:3389,*,+ULZ6ifjoCa6cGPMLQiGHRPwkg6VyJqGwxMnO6GcelwUh9a6,*,*,DCEjZ+oQYYhi6w1zmvlcZNF/Bnw=";
+pub const STRING_2: &str = concat!(
+    r#"<E><A KH="DCEjZ+oQYYhi6w1zmvlcZNF/Bnw=" ID="+ULZ6ifjoCa6cGPMLQiGHRPwkg6VyJqGwxMnO6GcelwUh9a6"/>"#,
+    r#"<C><T ID="1" SID="0"><L P="3389" N="192.0.2.10"/></T></C></E>"#
+);
+pub const EASY_PASSWORD: &str = "F8JKRV";
+
+/// An invitation of type 1: version 1.
+pub fn first() -> Credentials {
+    Credentials::invitation(STRING_1, Some(PASSWORD), Some(PASS_STUB)).unwrap()
+}
+
+/// An invitation of type 2: version 2.
+pub fn second() -> Credentials {
+    Credentials::invitation(STRING_2, Some(PASSWORD), Some(PASS_STUB)).unwrap()
+}
+
+/// Easy Connect: version 3. The tokens are made once.
+pub fn third() -> Credentials {
+    static MADE: std::sync::LazyLock<Credentials> =
+        std::sync::LazyLock::new(|| Credentials::easy_connect(STRING_2, EASY_PASSWORD).unwrap());
+    MADE.clone()
+}
