@@ -8,6 +8,7 @@ mod expert;
 mod files;
 mod io;
 mod link;
+pub mod loopback;
 mod novice;
 mod options;
 mod settings;

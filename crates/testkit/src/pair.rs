@@ -1,12 +1,13 @@
 //! Expert and novice joined by channels in memory, on a virtual clock.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use ra_session::loopback::{Flight, Loopback, Step};
 use ra_session::{
-    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, Input, Novice, NoviceConfig, Output, Role,
-    ServerKey, Time, describe,
+    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, Input, Novice, NoviceConfig, Role, ServerKey,
+    Time, describe,
 };
 
 /// Which channels there are.
@@ -32,24 +33,12 @@ impl Layout {
     }
 }
 
-/// Something on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flight {
-    Data(Channel, Vec<u8>),
-    Opened(Channel),
-    Closed(Channel),
-}
-
 /// What happens to a PDU on its way: none, one or many arrive.
 pub type Damage = Box<dyn FnMut(Role, Flight) -> Vec<Flight>>;
 
-/// Both sides and what is on its way between them.
+/// Both sides, what they report, and a transcript.
 pub struct Pair {
-    pub expert: Expert,
-    pub novice: Novice,
-    pub now: Time,
-    /// Who receives it, and what.
-    wire: VecDeque<(Role, Flight)>,
+    pub both: Loopback,
     /// What was reported and not taken yet.
     events: Vec<(Role, Event)>,
     transcript: String,
@@ -57,6 +46,19 @@ pub struct Pair {
     pub agree: bool,
     /// What is done to what the role sends.
     pub damage: Option<Damage>,
+}
+
+impl Deref for Pair {
+    type Target = Loopback;
+    fn deref(&self) -> &Loopback {
+        &self.both
+    }
+}
+
+impl DerefMut for Pair {
+    fn deref_mut(&mut self) -> &mut Loopback {
+        &mut self.both
+    }
 }
 
 impl Pair {
@@ -71,22 +73,8 @@ impl Pair {
 
     /// Two sides as they are, with their channels open and the novice started.
     pub fn joined(expert: Expert, novice: Novice, layout: Layout) -> Self {
-        let mut this = Self {
-            expert,
-            novice,
-            now: Time(0),
-            wire: VecDeque::new(),
-            events: Vec::new(),
-            transcript: String::new(),
-            agree: true,
-            damage: None,
-        };
-        for channel in layout.channels() {
-            this.handle(Role::Expert, Input::ChannelOpened(*channel));
-            this.handle(Role::Novice, Input::ChannelOpened(*channel));
-        }
-        this.novice.start(Time(0)).unwrap();
-        this
+        let both = Loopback::new(expert, novice, layout.channels()).unwrap();
+        Self { both, events: Vec::new(), transcript: String::new(), agree: true, damage: None }
     }
 
     /// Both sides with the same credentials, everything else as it is by default but for a name.
@@ -105,86 +93,55 @@ impl Pair {
         this
     }
 
-    pub fn handle(&mut self, role: Role, input: Input<'_>) {
-        match role {
-            Role::Expert => self.expert.handle(self.now, input),
-            Role::Novice => self.novice.handle(self.now, input),
-        }
-    }
-
     /// Delivers all there is, and what follows from it, until nothing moves any more.
     pub fn settle(&mut self) {
         for steps in 0.. {
             assert!(steps < 1_000_000, "there is no end:\n{}", self.transcript);
-            let mut moved = self.drain(Role::Novice).0;
-            moved |= self.drain(Role::Expert).0;
-            if let Some((to, flight)) = self.wire.pop_front() {
-                moved = true;
-                self.deliver(to, &flight);
-            }
-            if !moved {
+            if !self.once() {
                 return;
             }
+        }
+    }
+
+    /// One step; whether there was one to take.
+    pub fn once(&mut self) -> bool {
+        self.both.step().map(|step| self.took(step)).is_some()
+    }
+
+    /// Takes all that both sides have to say, without delivering anything.
+    pub fn hear(&mut self) {
+        while let Some(step) = self.both.hear() {
+            self.took(step);
+        }
+    }
+
+    fn took(&mut self, step: Step) {
+        match step {
+            Step::Sent(role, flight) => {
+                match &flight {
+                    Flight::Data(channel, bytes) => self.note(role, *channel, bytes),
+                    Flight::Opened(channel) => self.line(role, &format!("creates {channel}")),
+                    Flight::Closed(channel) => self.line(role, &format!("closes {channel}")),
+                }
+                if let Some(damage) = &mut self.damage {
+                    self.both.wire.pop_back();
+                    let arriving = damage(role, flight);
+                    self.both.wire.extend(arriving.into_iter().map(|flight| (role.peer(), flight)));
+                }
+            }
+            Step::Event(role, event) => self.event(role, event),
+            _ => {}
         }
     }
 
     /// Gives a side something, as if the other had sent it.
     pub fn inject(&mut self, to: Role, channel: Channel, bytes: &[u8]) {
         self.note(to.peer(), channel, bytes);
-        self.handle(to, Input::Data { channel, bytes });
-    }
-
-    fn deliver(&mut self, to: Role, flight: &Flight) {
-        match flight {
-            Flight::Data(channel, bytes) => {
-                self.handle(to, Input::Data { channel: *channel, bytes });
-            }
-            Flight::Opened(channel) => self.handle(to, Input::ChannelOpened(*channel)),
-            Flight::Closed(channel) => self.handle(to, Input::ChannelClosed(*channel)),
-        }
-    }
-
-    /// Takes what a side has to say; whether there was anything, and when it wants to be called.
-    fn drain(&mut self, role: Role) -> (bool, Option<Time>) {
-        let mut moved = false;
-        loop {
-            let output = match role {
-                Role::Expert => self.expert.poll(),
-                Role::Novice => self.novice.poll(),
-            };
-            match output {
-                Output::Wait(time) => return (moved, time),
-                Output::Send { channel, bytes } => {
-                    self.note(role, channel, &bytes);
-                    self.send(role, Flight::Data(channel, bytes));
-                }
-                Output::Open(channel) => {
-                    self.line(role, &format!("creates {channel}"));
-                    self.send(role, Flight::Opened(channel));
-                    // The answer of the other side comes back to the one that asked.
-                    self.wire.push_back((role, Flight::Opened(channel)));
-                }
-                Output::Close(channel) => {
-                    self.line(role, &format!("closes {channel}"));
-                    self.send(role, Flight::Closed(channel));
-                }
-                Output::Event(event) => self.event(role, event),
-                other => panic!("{other:?}"),
-            }
-            moved = true;
-        }
-    }
-
-    fn send(&mut self, from: Role, flight: Flight) {
-        let arriving = match &mut self.damage {
-            Some(damage) => damage(from, flight),
-            None => vec![flight],
-        };
-        self.wire.extend(arriving.into_iter().map(|flight| (from.peer(), flight)));
+        self.both.handle(to, Input::Data { channel, bytes });
     }
 
     fn event(&mut self, role: Role, event: Event) {
-        self.line(role, &format!("* {}", shown(&event)));
+        self.line(role, &format!("* {event:?}"));
         if self.agree {
             match event {
                 Event::AskView { .. } => self.novice.allow_view().unwrap(),
@@ -198,19 +155,17 @@ impl Pair {
     /// Lets time pass: every timer fires when it is due, and what it leads to is delivered.
     pub fn advance(&mut self, duration: Duration) {
         let end = self.now.after(duration);
-        loop {
+        for steps in 0.. {
+            assert!(steps < 1_000_000, "timers without end:\n{}", self.transcript);
             self.settle();
-            let due = [Role::Expert, Role::Novice].into_iter().filter_map(|role| self.drain(role).1).min();
-            match due.filter(|due| *due <= end) {
-                Some(due) => self.now = self.now.max(due),
+            match self.due().filter(|due| *due <= end) {
+                Some(due) => self.both.now = self.now.max(due),
                 None => break,
             }
-            self.handle(Role::Expert, Input::Tick);
-            self.handle(Role::Novice, Input::Tick);
+            self.tick();
         }
-        self.now = end;
-        self.handle(Role::Expert, Input::Tick);
-        self.handle(Role::Novice, Input::Tick);
+        self.both.now = end;
+        self.tick();
         self.settle();
     }
 
@@ -240,11 +195,6 @@ impl Pair {
         let seconds = self.now.0 / 1000;
         writeln!(self.transcript, "{seconds:>4} s {who} {text}").unwrap();
     }
-}
-
-/// An event on a line.
-fn shown(event: &Event) -> String {
-    format!("{event:?}")
 }
 
 /// What both sides get by default: the same credentials and a name.
