@@ -7,7 +7,7 @@ use ra_channel::encomsp::{EncomspPayload, Message, PduType};
 use ra_channel::{
     ChatMessage, Control, ControlPayload, Data, ErrorCode, ExpertBlob, FileVerb, MsgType, Packet,
 };
-use rccommand::{Command, Name, RcCommand};
+use rccommand::{Command, CommandError, Name, RcCommand};
 use remassist_core::text::TextDocument;
 use remassist_core::{Decode as _, DecodeError, DecodeOptions, Decoded, Limits, Utf16Le};
 
@@ -72,7 +72,8 @@ fn options() -> DecodeOptions {
 }
 
 fn undecodable(channel: Channel, error: &DecodeError, section: &'static str) -> Description {
-    Description { channel, name: Cow::Borrowed("undecodable"), detail: error.to_string(), section }
+    let detail = format!("{} at byte {}: {}", error.at(), error.offset(), error.kind());
+    Description { channel, name: Cow::Borrowed("undecodable"), detail, section }
 }
 
 /// What can be shown of a text of the peer, in quotes.
@@ -80,13 +81,17 @@ fn quoted(text: impl IntoIterator<Item = char>) -> String {
     format!("\"{}\"", shown(text))
 }
 
+/// What can be shown of a text of the peer: a line stays one line, reads from left to right, and ends where it says.
 fn shown(text: impl IntoIterator<Item = char>) -> String {
-    // Besides control characters: what breaks lines, or turns the direction of what follows.
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}')
+    let tame = |c: char| match c {
+        '"' => '\'',
+        '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
     };
-    let mut chars = text.into_iter().map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c });
+    let mut chars = text.into_iter().map(tame);
     let mut shown: String = chars.by_ref().take(SHOWN).collect();
     if chars.next().is_some() {
         shown.push('…');
@@ -224,7 +229,9 @@ fn command(bytes: &[u8]) -> Description {
         }
         Ok(Command::VoipGo(go)) => quoted(go.ip_list.chars()),
         Ok(_) => String::new(),
-        Err(error) => error.to_string(),
+        Err(CommandError::Missing { attribute, .. }) => format!("{attribute} is missing"),
+        Err(CommandError::Malformed { attribute, .. }) => format!("{attribute} is malformed"),
+        Err(_) => "incomplete".to_owned(),
     };
     Description { channel, name: Cow::Owned(format!("RCCOMMAND {name}")), detail, section }
 }
