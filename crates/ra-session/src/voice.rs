@@ -8,10 +8,13 @@ use crate::{Channel, Event, Misuse, VoicePolicy, Why};
 
 /// Voice.
 ///
-/// ```text
-/// start() .. Asked/accept() .. MakeClient/client_ready() .. MakeServer/server_ready() .. Connect, Established
-/// end()   .. CleanUp/ended() .. Ended
-/// ```
+/// A call begins with [`start`](Voice::start) on one side and [`Asked`](Self::Asked) on the other, goes on with
+/// [`MakeClient`](Self::MakeClient) when the novice has asked and with [`MakeServer`](Self::MakeServer) in any case, and is there
+/// with [`Established`](Self::Established). It ends with [`end`](Voice::end) on one side, [`CleanUp`](Self::CleanUp) on the
+/// other, and [`Ended`](Self::Ended).
+///
+/// What the program does itself is not reported: after [`decline`](Voice::decline), [`failed`](Voice::failed),
+/// [`cancel`](Voice::cancel), [`ended`](Voice::ended) and [`disable`](Voice::disable) there is nothing more to come.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VoiceEvent {
