@@ -4,6 +4,7 @@ mod channel;
 mod chat;
 mod core;
 mod credentials;
+mod describe;
 mod expert;
 mod files;
 mod io;
@@ -18,9 +19,10 @@ mod voice;
 pub use channel::Channel;
 pub use chat::Chat;
 pub use credentials::{
-    AlternateShell, Claim, ClientInfo, ClientInfoPolicy, Credentials, CredentialsError, Initiation, KeyPolicy,
-    ServerKey,
+    AlternateShell, Claim, ClientInfo, ClientInfoPolicy, Credentials, CredentialsError, Initiation,
+    KeyPolicy, ServerKey,
 };
+pub use describe::{Description, describe};
 pub use expert::{Expert, ExpertConfig, ExpertError};
 pub use files::{FileEvent, FileOffer, Files, TransferId};
 pub use io::{Event, Ignored, Input, Misuse, Output, Reason, Why};
@@ -29,7 +31,4 @@ pub use options::{BadVersion, Options, OwnContact, SessionLimits, VoicePolicy};
 pub use remassist_core::{Role, Time, Version};
 pub use settings::Settings;
 pub use share::{ControlEvent, EndedBy, TakeBack};
-pub use voice::{Voice, VoiceEvent};
-// placeholder until describe lands
-#[doc(hidden)]
-pub fn describe(_c: Channel, b: &[u8]) -> Vec<String> { vec![format!("{} bytes", b.len())] }
+pub use voice::{Bandwidth, Voice, VoiceEvent, VoiceFailure};

@@ -410,6 +410,16 @@ impl VoipGo<'_> {
     /// The version that the printed example carries.
     pub const VERSION: &'static str = "VOIPVER2";
 
+    /// The same, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> VoipGo<'static> {
+        VoipGo {
+            version: self.version.map(|version| version.into_owned().into()),
+            key: self.key,
+            ip_list: self.ip_list.into_owned().into(),
+        }
+    }
+
     /// The addresses, in order; blank entries are left out.
     pub fn endpoints(&self) -> impl Iterator<Item = VoipEndpoint<'_>> {
         self.ip_list.split(',').map(str::trim).filter(|e| !e.is_empty()).map(VoipEndpoint::parse)

@@ -183,7 +183,8 @@ impl Pair {
 
     fn note(&mut self, from: Role, channel: Channel, bytes: &[u8]) {
         for description in describe(channel, bytes) {
-            self.line(from, &format!("{channel}: {description}"));
+            let carrier = if channel == Channel::Remdesk { "remdesk: " } else { "" };
+            self.line(from, &format!("{carrier}{description}"));
         }
     }
 
