@@ -1,8 +1,12 @@
 //! Channels as a driver names them, and which of them carries what ([MS-RA] 2.1).
 
 use core::fmt;
+use std::collections::VecDeque;
 
 use ra_channel::ChannelName;
+
+/// Channels of files that are remembered, whatever the peer creates.
+const MAX_TRANSFERS: usize = 16;
 
 /// A virtual channel of the connection ([MS-RA] 2.1, [MS-RDPEMC] 2.1).
 ///
@@ -83,7 +87,8 @@ pub(crate) struct Channels {
     chat: bool,
     commands: bool,
     encomsp: bool,
-    transfer: Option<ChannelName>,
+    /// Those of files: one, and for a moment those of files that are refused meanwhile.
+    transfers: VecDeque<ChannelName>,
     /// The peer's control messages come on `remdesk`, so ours go there.
     on_remdesk: bool,
 }
@@ -110,20 +115,24 @@ impl Channels {
     }
 
     pub(crate) fn opened(&mut self, channel: Channel) {
-        match (channel, self.slot(channel)) {
-            (Channel::Transfer(name), _) => self.transfer = Some(name),
-            (_, Some(open)) => *open = true,
-            (_, None) => {}
+        if let Channel::Transfer(name) = channel {
+            self.transfers.retain(|open| *open != name);
+            if self.transfers.len() >= MAX_TRANSFERS {
+                self.transfers.pop_front();
+            }
+            self.transfers.push_back(name);
+        } else if let Some(open) = self.slot(channel) {
+            *open = true;
         }
     }
 
     /// Whether the channel was open until now.
     pub(crate) fn closed(&mut self, channel: Channel) -> bool {
-        match (channel, self.slot(channel)) {
-            (Channel::Transfer(name), _) => self.transfer.take_if(|open| *open == name).is_some(),
-            (_, Some(open)) => core::mem::take(open),
-            (_, None) => false,
+        if let Channel::Transfer(name) = channel {
+            let place = self.transfers.iter().position(|open| *open == name);
+            return place.and_then(|place| self.transfers.remove(place)).is_some();
         }
+        self.slot(channel).is_some_and(core::mem::take)
     }
 
     pub(crate) fn is_open(&self, channel: Channel) -> bool {
@@ -133,7 +142,7 @@ impl Channels {
             Channel::Chat => self.chat,
             Channel::Commands => self.commands,
             Channel::Encomsp => self.encomsp,
-            Channel::Transfer(name) => self.transfer == Some(name),
+            Channel::Transfer(name) => self.transfers.contains(&name),
         }
     }
 

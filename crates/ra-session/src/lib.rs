@@ -24,7 +24,9 @@ pub use credentials::{
 };
 pub use describe::{Description, describe};
 pub use expert::{Expert, ExpertConfig, ExpertError};
-pub use files::{FileEvent, FileOffer, Files, TransferId};
+pub use files::{
+    BlockIter, Blocks, FileBlock, FileEvent, FileFailure, FileName, FileOffer, Files, Receiving, Sending, TransferId,
+};
 pub use io::{Event, Ignored, Input, Misuse, Output, Reason, Why};
 pub use novice::{Attempts, NoErrorAt, Novice, NoviceConfig, NoviceError};
 pub use options::{BadVersion, Options, OwnContact, SessionLimits, VoicePolicy};

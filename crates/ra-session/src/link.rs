@@ -64,13 +64,17 @@ impl Link {
             self.overflow = true;
             return;
         }
-        if matches!(output, Output::Send { .. })
-            && let Some(beat) = &mut self.beat
-        {
-            // An idle connection is one on which nothing was sent.
-            *beat = self.now.after(HEARTBEAT);
+        if matches!(output, Output::Send { .. }) {
+            self.not_idle();
         }
         self.out.push_back(output);
+    }
+
+    /// An idle connection is one on which nothing was sent.
+    pub(crate) fn not_idle(&mut self) {
+        if let Some(beat) = &mut self.beat {
+            *beat = self.now.after(HEARTBEAT);
+        }
     }
 
     pub(crate) fn pop(&mut self) -> Option<Output> {
