@@ -5,8 +5,8 @@ use std::time::Duration;
 use ra_channel::{Control, ErrorCode, Packet};
 use ra_session::{
     AlternateShell, Attempts, BadVersion, Channel, Claim, ClientInfo, ClientInfoPolicy, Credentials, Event,
-    Expert, ExpertConfig, ExpertError, Initiation, Input, KeyPolicy, Misuse, NoErrorAt, Novice, NoviceConfig, Output, Reason,
-    Role, ServerKey, Time, Version, Why,
+    Expert, ExpertConfig, ExpertError, Initiation, Input, KeyPolicy, Misuse, NoErrorAt, Novice, NoviceConfig,
+    Output, Reason, Role, ServerKey, Time, Version, Why,
 };
 use remassist_core::{Encode as _, Secret};
 use testkit::pair::{self, Layout, PASS_STUB, PASSWORD, Pair, STRING_1, STRING_2};
@@ -51,7 +51,8 @@ fn every_cell_of_the_version_table_and_every_way_of_initiation() {
         pair.settle();
         pair.expert.screen_started();
         pair.settle();
-        let cell = format!("novice {novice:?}, expert {expert:?}, {layout:?}, {:?}", credentials.initiation());
+        let cell =
+            format!("novice {novice:?}, expert {expert:?}, {layout:?}, {:?}", credentials.initiation());
         assert_eq!(pair.expert.version(), credentials.version(expert), "{cell}");
         assert_eq!(pair.expert.is_established(), expected.is_some(), "{cell}");
         assert_eq!(pair.novice.is_established(), expected.is_some(), "{cell}");
@@ -252,7 +253,8 @@ fn the_novice_checks_the_client_info() {
         assert!(!let_in(credentials, Require, Some((id, "guess"))), "another password, {credentials:?}");
         assert!(!let_in(credentials, Require, None), "no Client Info, {credentials:?}");
         // In version 2 nothing but the Client Info PDU has the ID of a ticket without PassStub.
-        let needed = credentials.initiation() == Initiation::Dcom && credentials.version(Version::V3) == Version::V2;
+        let needed =
+            credentials.initiation() == Initiation::Dcom && credentials.version(Version::V3) == Version::V2;
         assert_eq!(let_in(credentials, WhereNeeded, None), !needed, "{credentials:?}");
     }
     // Without PassStub, AlternateShell alone proves the password.
@@ -307,7 +309,9 @@ fn every_code_of_a_result_ends_the_handshake() {
 
 #[test]
 fn the_switch_of_version_two_for_no_error() {
-    for (at, verified, established) in [(NoErrorAt::Verification, true, false), (NoErrorAt::View, false, false)] {
+    for (at, verified, established) in
+        [(NoErrorAt::Verification, true, false), (NoErrorAt::View, false, false)]
+    {
         let mut pair = pair_of(&pair::second(), |_, n| n.no_error_at = at);
         pair.agree = false;
         pair.settle();
@@ -457,9 +461,12 @@ fn the_address_is_told_once_in_version_one_only() {
 
 #[test]
 fn an_hour_of_heartbeats() {
-    for (credentials, heartbeat, expected) in
-        [(pair::first(), true, 120), (pair::first(), false, 0), (pair::second(), true, 0), (pair::third(), true, 0)]
-    {
+    for (credentials, heartbeat, expected) in [
+        (pair::first(), true, 120),
+        (pair::first(), false, 0),
+        (pair::second(), true, 0),
+        (pair::third(), true, 0),
+    ] {
         let mut pair = pair_of(&credentials, |e, n| {
             (e.options.heartbeat, n.options.heartbeat) = (heartbeat, heartbeat);
         });
@@ -512,7 +519,10 @@ fn a_user_who_never_answers() {
     pair.advance(Duration::from_secs(59));
     assert!(!pair.novice.is_closed());
     pair.advance(Duration::from_secs(1));
-    assert_eq!(ends(pair), (Some(Reason::Refused(ErrorCode::HELPEE_NEVER_RESPONDED)), Some(Reason::TimedOut)));
+    assert_eq!(
+        ends(pair),
+        (Some(Reason::Refused(ErrorCode::HELPEE_NEVER_RESPONDED)), Some(Reason::TimedOut))
+    );
 }
 
 #[test]

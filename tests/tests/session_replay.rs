@@ -86,7 +86,10 @@ fn our_expert_answers_the_captured_novice_with_the_captured_bytes() {
         assert_eq!(ours[..theirs.len()], theirs, "{name}");
         assert_eq!(ours.len() - theirs.len(), usize::from(version == Version::V2), "{name}");
         // The novice answers with one RESULT and shows its screen: nothing was out of sequence.
-        assert!(!events.iter().any(|e| matches!(e, Event::Ignored(_) | Event::Closed(_))), "{name}: {events:?}");
+        assert!(
+            !events.iter().any(|e| matches!(e, Event::Ignored(_) | Event::Closed(_))),
+            "{name}: {events:?}"
+        );
     }
 }
 
@@ -127,7 +130,10 @@ fn our_novice_answers_the_captured_expert() {
         drain(|| novice.poll(), &mut sent, &mut events);
         assert_eq!(novice.version(), Some(version), "{name}");
         assert!(novice.is_established(), "{name}");
-        assert!(!events.iter().any(|e| matches!(e, Event::Ignored(_) | Event::Closed(_))), "{name}: {events:?}");
+        assert!(
+            !events.iter().any(|e| matches!(e, Event::Ignored(_) | Event::Closed(_))),
+            "{name}: {events:?}"
+        );
         let ours: Vec<_> = sent.iter().filter(|s| s.0 == Channel::Remdesk).map(|s| s.1.clone()).collect();
         // SERVER_ANNOUNCE, which the captured novice lacks; VERSIONINFO 1.2; RESULT(NOERROR), twice in version 1.
         assert_eq!(ours.len(), if version == Version::V1 { 4 } else { 3 }, "{name}");

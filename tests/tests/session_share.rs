@@ -183,7 +183,9 @@ fn command(name: Name) -> Vec<u8> {
 
 fn participant(flags: ParticipantFlags) -> Vec<u8> {
     let friendly_name = Utf16Le::new("");
-    Pdu::new(Message::ParticipantCreated { participant_id: 7, group_id: 0, flags, friendly_name }).to_vec().unwrap()
+    Pdu::new(Message::ParticipantCreated { participant_id: 7, group_id: 0, flags, friendly_name })
+        .to_vec()
+        .unwrap()
 }
 
 #[test]
@@ -229,9 +231,11 @@ fn an_expert_that_knows_only_mcs_and_a_novice_that_knows_only_mcs() {
 
 #[test]
 fn requests_of_another_version_are_dropped() {
-    for (credentials, why) in
-        [(pair::first(), None), (pair::second(), Some(Why::OtherVersion)), (pair::third(), Some(Why::OtherVersion))]
-    {
+    for (credentials, why) in [
+        (pair::first(), None),
+        (pair::second(), Some(Why::OtherVersion)),
+        (pair::third(), Some(Why::OtherVersion)),
+    ] {
         let mut pair = Pair::established(&credentials, Layout::Dynamic);
         pair.inject(Role::Novice, Channel::Commands, &command(Name::RemoteCtrlStart));
         pair.settle();
@@ -242,7 +246,10 @@ fn requests_of_another_version_are_dropped() {
         assert_eq!(dropped, why);
         pair.inject(Role::Novice, Channel::Commands, &command(Name::AcceptRc));
         pair.settle();
-        let wrong = pair.events(Role::Novice).iter().any(|e| matches!(e, Event::Ignored(i) if i.why == Why::WrongSender));
+        let wrong = pair
+            .events(Role::Novice)
+            .iter()
+            .any(|e| matches!(e, Event::Ignored(i) if i.why == Why::WrongSender));
         assert!(wrong, "only a novice accepts");
     }
 }

@@ -139,8 +139,7 @@ impl Credentials {
     pub fn easy_connect(connection_string: &str, password: &str) -> Result<Self, CredentialsError> {
         let mut this = Self::new(Initiation::EasyConnect, connection_string, Some(password), None)?;
         let string = this.connection_string.expose();
-        this.tokens =
-            Some([Role::Novice, Role::Expert].map(|role| session_token(role, password, string)));
+        this.tokens = Some([Role::Novice, Role::Expert].map(|role| session_token(role, password, string)));
         Ok(this)
     }
 

@@ -1,7 +1,7 @@
 //! The expert: the one who gives help ([MS-RA] 3.3, 3.5, 3.7).
 
-use ra_channel::{Authenticate, Control, ErrorCode, ExpertBlob, NameBstr};
 use ra_channel::encomsp::Message;
+use ra_channel::{Authenticate, Control, ErrorCode, ExpertBlob, NameBstr};
 use rccommand::{Command, Name};
 use remassist_core::{Role, Secret, Time, Utf16Le, Version};
 
@@ -13,8 +13,8 @@ use crate::settings::Settings;
 use crate::share::{self, ExpertShare};
 use crate::voice::Voice;
 use crate::{
-    AlternateShell, Channel, ClientInfo, Credentials, Event, Input, KeyPolicy, Misuse, Options, Output, Reason,
-    ServerKey, Why,
+    AlternateShell, Channel, ClientInfo, Credentials, Event, Input, KeyPolicy, Misuse, Options, Output,
+    Reason, ServerKey, Why,
 };
 
 /// What an expert needs.
@@ -104,7 +104,8 @@ impl Expert {
         if !server_key.is_acceptable(config.key_policy) {
             return Err(ExpertError::ServerKey(server_key));
         }
-        let texts = [&config.options.name, &config.user_name, config.address.as_ref().unwrap_or(&config.user_name)];
+        let texts =
+            [&config.options.name, &config.user_name, config.address.as_ref().unwrap_or(&config.user_name)];
         if !texts.into_iter().all(|text| writable(text)) {
             return Err(ExpertError::Unwritable);
         }
@@ -335,7 +336,10 @@ impl Side for Expert {
             (State::BeginV3, Control::Token { token }) => {
                 let credentials = &self.config.credentials;
                 let own = credentials.token(Role::Novice).zip(token.token());
-                match credentials.token(Role::Expert).filter(|_| own.is_some_and(|(own, shown)| *own == shown)) {
+                match credentials
+                    .token(Role::Expert)
+                    .filter(|_| own.is_some_and(|(own, shown)| *own == shown))
+                {
                     Some(token) => {
                         self.core.link.control(Control::token(token));
                         self.verified();

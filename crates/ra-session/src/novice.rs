@@ -97,7 +97,10 @@ enum State {
     /// Not started.
     New,
     /// Waits for what tells the version: VERSIONINFO and AUTHENTICATE, in any order, or EXPERT_ON_VISTA.
-    WaitVersion { compatible: bool, claim: Option<Claim> },
+    WaitVersion {
+        compatible: bool,
+        claim: Option<Claim>,
+    },
     /// Version 2: waits for VERIFY_PASSWORD.
     WaitPassword,
     /// Version 3: waits for the expert's token.

@@ -98,7 +98,9 @@ impl SettingsMachine {
         // [MS-RA] 3.13.5: only the novice answers, so that there is no end of answers.
         if link.role == Role::Novice {
             match self.local.get(property) {
-                Some(own) => drop(announce(link, property, own)),
+                Some(own) => {
+                    let _no_channel = announce(link, property, own);
+                }
                 None if self.unanswered.iter().any(|p| p == property) => {}
                 None if self.unanswered.len() < link.limits.settings => {
                     self.unanswered.push(property.to_owned());

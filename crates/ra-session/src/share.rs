@@ -160,9 +160,7 @@ impl ExpertShare {
         let (next, event) = match (self.state, interact) {
             _ if self.by_commands => return,
             (ExpertState::Waiting, true) => (ExpertState::Controlling, ControlEvent::Granted),
-            (ExpertState::Controlling, false) => {
-                (ExpertState::Viewing, ControlEvent::Ended(EndedBy::Novice))
-            }
+            (ExpertState::Controlling, false) => (ExpertState::Viewing, ControlEvent::Ended(EndedBy::Novice)),
             // What the novice allows before anybody asks changes nothing.
             _ => return,
         };

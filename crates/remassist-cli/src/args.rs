@@ -27,6 +27,10 @@ pub enum Command {
     Invite(InviteArgs),
     /// Run the cryptography of the protocols.
     Crypt(CryptArgs),
+    /// Run whole sessions between an expert and a novice in memory, and show what they send.
+    ///
+    /// Exit status: 0 when every check passed.
+    Demo(DemoArgs),
 }
 
 /// What the bytes are.
@@ -114,6 +118,26 @@ pub struct InviteArgs {
     /// Where to write the file; standard output when left out.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    /// What happens.
+    #[arg(long, value_enum, default_value_t = Scenario::Session)]
+    pub scenario: Scenario,
+}
+
+/// What happens in a demonstration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// Chat, control, files, contacts: a session of version 2, then one of version 3.
+    Session,
+    /// The expert has a wrong password.
+    WrongPassword,
+    /// The novice's user refuses the view, and in another session control and a file.
+    Refused,
+    /// A peer that sends what it must not.
+    Hostile,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,6 +7,7 @@ use clap::Parser as _;
 
 mod args;
 mod crypt;
+mod demo;
 mod detect;
 mod encode;
 mod input;
@@ -58,5 +59,6 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Encode(args) => encode::run(&args, out),
         Command::Invite(args) => invite::run(&args, out),
         Command::Crypt(args) => crypt::run(&args, out),
+        Command::Demo(args) => demo::run(&args, out),
     }
 }

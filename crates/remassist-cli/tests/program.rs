@@ -312,3 +312,41 @@ fn huge_input_ends_with_an_error() {
     let (status, message) = failure(&["inspect", "--kind", "rc-ctl", "-"], &zeros);
     assert_eq!((status, message.lines().count()), (1, 1), "{message}");
 }
+
+#[test]
+fn whole_sessions_in_memory() {
+    let transcript = String::from_utf8(stdout(&["demo"], b"")).unwrap();
+    for part in [
+        "== a whole session: version 2 over the static channel remdesk ==",
+        "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_VERSIONINFO 1.2",
+        "expert -> novice  remdesk/70     chat message 86 bytes",
+        "novice -> expert  remdesk/71     RCCOMMAND ESCRC",
+        "expert -> novice  remdesk/RA_FX  2930 blocks, 3058601 bytes with headers",
+        "== a whole session: version 3 over dynamic channels ==",
+        "expert -> novice  RC_CTL         REMOTEDESKTOP_CTL_TOKEN",
+        "[MS-RA] 2.2.1.15",
+        "novice: got the contact of Eva",
+        "expert: got the contact of Nils",
+        "  ok     version 3: a file arrived each way, byte for byte",
+        "22 checks, 0 failed",
+    ] {
+        assert!(transcript.contains(part), "{part} is not in:\n{transcript}");
+    }
+    assert!(!transcript.contains("Pass123!") && !transcript.contains("FAILED"));
+}
+
+#[test]
+fn sessions_that_end_as_specified() {
+    for (scenario, part) in [
+        ("wrong-password", "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT PASSWORDS_DONT_MATCH (61)"),
+        ("wrong-password", "expert: over: the peer's token is wrong"),
+        ("refused", "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT SAFERROR_HELPEESAIDNO (41)"),
+        ("refused", "RCCOMMAND DENIEDRC"),
+        ("hostile", "novice: wants evil.exe_x of 5000 bytes?"),
+        ("hostile", "novice: the file failed: the file does not have the size that was announced"),
+    ] {
+        let transcript = String::from_utf8(stdout(&["demo", "--scenario", scenario], b"")).unwrap();
+        assert!(transcript.contains(part), "{part} is not in:\n{transcript}");
+        assert!(transcript.ends_with(" checks, 0 failed\n"), "{transcript}");
+    }
+}

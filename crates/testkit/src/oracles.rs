@@ -6,13 +6,14 @@ mod connstring;
 mod core;
 mod invitation;
 mod rccommand;
+mod session;
 
 /// An oracle by the name of its fuzz target.
 pub type Oracle = (&'static str, fn(&[u8]));
 
 /// Every oracle.
 pub fn all() -> impl Iterator<Item = Oracle> {
-    [channel::ALL, comqc::ALL, connstring::ALL, core::ALL, invitation::ALL, rccommand::ALL]
+    [channel::ALL, comqc::ALL, connstring::ALL, core::ALL, invitation::ALL, rccommand::ALL, session::ALL]
         .into_iter()
         .flatten()
         .copied()

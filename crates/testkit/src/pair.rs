@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ra_session::loopback::{Flight, Loopback, Step};
 use ra_session::{
-    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, Input, Novice, NoviceConfig, Role, ServerKey,
-    Time, describe,
+    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, Input, Novice, NoviceConfig, Role,
+    ServerKey, Time, describe,
 };
 
 /// Which channels there are.
@@ -210,8 +210,7 @@ pub fn configs(credentials: &Credentials) -> (ExpertConfig, NoviceConfig) {
 
 pub const PASSWORD: &str = "Pass123!";
 pub const PASS_STUB: &str = "o2*5GdBARK_JBB";
-pub const STRING_1: &str =
-    "65538,1,192.0.2.10:3389,*,+ULZ6ifjoCa6cGPMLQiGHRPwkg6VyJqGwxMnO6GcelwUh9a6,*,*,DCEjZ+oQYYhi6w1zmvlcZNF/Bnw=";
+pub const STRING_1: &str = "65538,1,192.0.2.10:3389,*,+ULZ6ifjoCa6cGPMLQiGHRPwkg6VyJqGwxMnO6GcelwUh9a6,*,*,DCEjZ+oQYYhi6w1zmvlcZNF/Bnw=";
 pub const STRING_2: &str = concat!(
     r#"<E><A KH="DCEjZ+oQYYhi6w1zmvlcZNF/Bnw=" ID="+ULZ6ifjoCa6cGPMLQiGHRPwkg6VyJqGwxMnO6GcelwUh9a6"/>"#,
     r#"<C><T ID="1" SID="0"><L P="3389" N="192.0.2.10"/></T></C></E>"#
