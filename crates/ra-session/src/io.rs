@@ -169,7 +169,7 @@ pub enum Reason {
     Peer,
     /// A channel that a session cannot do without is gone.
     ChannelLost(Channel),
-    /// Expert: the novice answered with an error code.
+    /// The other side answered the handshake with an error code.
     Refused(ErrorCode),
     /// Novice: the expert did not prove that it knows connection string and password.
     NotVerified,
@@ -200,7 +200,7 @@ impl fmt::Display for Reason {
             Self::Local => f.write_str("closed here"),
             Self::Peer => f.write_str("the peer disconnected"),
             Self::ChannelLost(channel) => write!(f, "the channel {channel} is gone"),
-            Self::Refused(code) => write!(f, "the novice answered {code}"),
+            Self::Refused(code) => write!(f, "the other side answered {code}"),
             Self::NotVerified => f.write_str("the expert does not know connection string and password"),
             Self::TooManyAttempts => f.write_str("too many failed attempts"),
             Self::WrongToken => f.write_str("the peer's token is wrong"),

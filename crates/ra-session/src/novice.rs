@@ -524,6 +524,13 @@ impl Side for Novice {
             (State::AskUser | State::Sharing | State::Established, Control::ExpertName { name }) => {
                 self.core.link.event(Event::PeerName(name.name()));
             }
+            // [MS-RA] 3.3.5: the expert of version 1 says so when the version numbers do not fit.
+            (
+                State::WaitVersion { .. } | State::Verifying(_) | State::WaitViewRequest,
+                Control::Result { code },
+            ) if code != ErrorCode::NO_ERROR => {
+                core::close(self, Reason::Refused(code));
+            }
             (_, Control::Result { .. } | Control::ServerAnnounce | Control::NoviceName { .. }) => {
                 ignore(self, Why::WrongSender);
             }

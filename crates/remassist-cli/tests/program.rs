@@ -338,7 +338,10 @@ fn whole_sessions_in_memory() {
 #[test]
 fn sessions_that_end_as_specified() {
     for (scenario, part) in [
-        ("wrong-password", "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT PASSWORDS_DONT_MATCH (61)"),
+        (
+            "wrong-password",
+            "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT PASSWORDS_DONT_MATCH (61)",
+        ),
         ("wrong-password", "expert: over: the peer's token is wrong"),
         ("refused", "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT SAFERROR_HELPEESAIDNO (41)"),
         ("refused", "RCCOMMAND DENIEDRC"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ra_session::loopback::{Flight, Loopback, Step};
 use ra_session::{
-    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, Input, Novice, NoviceConfig, Role,
-    ServerKey, Time, describe,
+    Attempts, Channel, Credentials, Event, Expert, ExpertConfig, FileEvent, Input, Novice, NoviceConfig,
+    Role, ServerKey, Time, describe,
 };
 
 /// Which channels there are.
@@ -140,8 +140,24 @@ impl Pair {
         self.both.handle(to, Input::Data { channel, bytes });
     }
 
+    /// Sends the block of a file, which no session sends by itself.
+    pub fn carry(&mut self, from: Role, channel: Channel, bytes: Vec<u8>) {
+        self.note(from, channel, &bytes);
+        self.both.send(from, channel, bytes);
+    }
+
     fn event(&mut self, role: Role, event: Event) {
-        self.line(role, &format!("* {event:?}"));
+        let line = match &event {
+            Event::File(FileEvent::Offered { id, name, size, .. }) => {
+                format!("File(Offered {{ id: {}, {:?}, {size} bytes }})", id.0, name.suggestion)
+            }
+            Event::File(FileEvent::Data { id, offset, bytes }) => {
+                format!("File(Data {{ id: {}, offset: {offset}, {} bytes }})", id.0, bytes.len())
+            }
+            Event::Contact(contact) => format!("Contact({:?})", contact.name),
+            event => format!("{event:?}"),
+        };
+        self.line(role, &format!("* {line}"));
         if self.agree {
             match event {
                 Event::AskView { .. } => self.novice.allow_view().unwrap(),
