@@ -100,6 +100,22 @@ impl State {
     }
 }
 
+/// A FILEXFER that is looked at later.
+#[derive(Debug)]
+struct Early {
+    name: ChannelName,
+    xfer: FileXfer<'static>,
+    collect: Option<usize>,
+}
+
+fn owned(xfer: &FileXfer<'_>) -> FileXfer<'static> {
+    FileXfer {
+        file_name: xfer.file_name.clone().into_owned().into(),
+        channel_id: xfer.channel_id.clone().into_owned().into(),
+        ..*xfer
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct FileMachine {
     state: State,
@@ -108,6 +124,8 @@ pub(crate) struct FileMachine {
     next_id: u64,
     address: IpAddr,
     unix_time: u64,
+    /// What the expert asked while the channel for the novice's file was being created.
+    early: Option<Early>,
     /// The next name of version 1 has at least so many seconds, so that no two are the same.
     next_seconds: u64,
 }
@@ -148,6 +166,7 @@ impl FileMachine {
             next_id: 0,
             address: options.address,
             unix_time: options.unix_time,
+            early: None,
             next_seconds: 0,
         }
     }
@@ -294,14 +313,10 @@ impl FileMachine {
                 self.queue.push_front(sender.file);
                 self.offered(link, lane, xfer, collect);
             }
-            // The expert asks before it can know that the novice is about to.
-            (State::Opening(sender), _) => {
-                self.queue.push_front(sender.file);
-                if !runs {
-                    self.lanes.leave(link, sender.lane, None);
-                    let _opening = lane.open(link);
-                }
-                self.offered(link, lane, xfer, collect);
+            // The novice's file is first here too, if it comes to that.
+            (state @ State::Opening(_), _) if self.early.is_none() => {
+                self.state = state;
+                self.early = Some(Early { name, xfer: owned(xfer), collect });
             }
             (state, role) => {
                 // In versions 2 and 3 the expert finds the novice's FILEXFER in answer to its own.
@@ -450,7 +465,12 @@ impl FileMachine {
         let runs = self.state.runs_on(name);
         self.lanes.opened(link, name, runs);
         match mem::take(&mut self.state) {
-            State::Opening(sender) if runs => self.request(link, sender),
+            State::Opening(sender) if runs => {
+                self.request(link, sender);
+                if let Some(early) = self.early.take() {
+                    self.receive(link, &early.xfer, early.collect);
+                }
+            }
             State::Accepted(receiver) if runs => self.acknowledge(link, receiver),
             State::WaitResponse(sender) if runs => {
                 self.state = State::WaitResponse(Sender { inherited: false, ..sender });
@@ -519,6 +539,7 @@ impl FileMachine {
             link.event(Event::File(failed(file.id, why)));
         }
         self.lanes.end();
+        self.early = None;
     }
 }
 
@@ -527,6 +548,10 @@ impl FileMachine {
     /// Begins with the next file, unless a transfer runs or its channel is still needed.
     fn next(&mut self, link: &mut Link) {
         while let State::Idle = self.state {
+            if let Some(early) = self.early.take_if(|early| !self.lanes.is_waiting(early.name)) {
+                self.receive(link, &early.xfer, early.collect);
+                continue;
+            }
             let seconds = self.unix_time.saturating_add(link.now.0 / 1000).max(self.next_seconds);
             let version = link.version.unwrap_or(Version::V3);
             let name = |address| ChannelName::for_transfer(version, link.role, address, seconds);
