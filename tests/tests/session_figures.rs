@@ -10,7 +10,9 @@ use ra_session::{
     Bandwidth, Channel, ControlEvent, Credentials, Event, ExpertConfig, FileEvent, FileOffer, Input,
     NoErrorAt, NoviceConfig, Role, TakeBack, TransferId, VoiceEvent, VoicePolicy,
 };
-use remassist_core::Secret;
+use rccommand::{Command, FileXfer};
+use remassist_core::text::TextDocument;
+use remassist_core::{Encode as _, Secret};
 use testkit::pair::{self, Layout, Pair};
 
 /// Compares with `tests/transcripts/<name>.txt`.
@@ -403,6 +405,33 @@ fn section_3_14_contacts() {
     });
     pair.settle();
     compare("section-3.14-contacts", &mut pair);
+
+    // Each is sent once, whatever is announced again; what comes then is for the user to decide.
+    let announce = |value: &str| {
+        let command = Command::SettingAnnounce { property: "CONTACTEXCHANGE".into(), value: value.into() };
+        TextDocument::unicode_z(command.to_message()).to_vec().unwrap()
+    };
+    for role in [Role::Expert, Role::Novice] {
+        pair.inject(role, Channel::Commands, &announce("1"));
+        pair.settle();
+        pair.events(role.peer());
+        let xfer = Command::FileXfer(FileXfer {
+            file_name: "contact.xml".into(),
+            file_size: 5,
+            channel_id: "RA_FX".into(),
+            internal_data: rccommand::InternalData(1),
+        });
+        pair.inject(role, Channel::Commands, &TextDocument::unicode_z(xfer.to_message()).to_vec().unwrap());
+        pair.hear();
+        let offered = |e: &Event| matches!(e, Event::File(FileEvent::Offered { .. }));
+        assert!(pair.events(role).iter().any(offered), "{role:?}");
+        let id = match role {
+            Role::Expert => pair.expert.files().receiving().unwrap().id,
+            Role::Novice => pair.novice.files().receiving().unwrap().id,
+        };
+        refuse(&mut pair, role, id);
+        pair.settle();
+    }
 
     let mut pair = begin(&pair::third(), |e, _| e.options.contact = contact("Eva"));
     pair.settle();

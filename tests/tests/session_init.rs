@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ra_channel::{Control, ErrorCode, Packet};
+use ra_session::loopback::Flight;
 use ra_session::{
     AlternateShell, Attempts, BadVersion, Channel, Claim, ClientInfo, ClientInfoPolicy, Credentials, Event,
     Expert, ExpertConfig, ExpertError, Initiation, Input, KeyPolicy, Misuse, NoErrorAt, Novice, NoviceConfig,
@@ -690,4 +691,56 @@ fn no_secret_in_debug() {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }
+}
+
+#[test]
+fn a_clock_that_steps_back_stands_still() {
+    let mut pair = Pair::established(&pair::first(), Layout::Dynamic);
+    pair.advance(Duration::from_secs(100));
+    pair.events(Role::Novice);
+    pair.expert.handle(Time(0), Input::Tick);
+    pair.expert.chat().send("at second 100").unwrap();
+    pair.settle();
+    pair.advance(Duration::from_secs(29));
+    let events = pair.events(Role::Novice);
+    assert!(!events.contains(&Event::Alive), "the connection is not idle yet: {events:?}");
+}
+
+#[test]
+fn only_the_static_channel_carries_what_is_named_for_another() {
+    for layout in Layout::ALL {
+        let mut pair = Pair::established(&pair::second(), layout);
+        pair.events(Role::Novice);
+        let packet = Packet::payload(ra_channel::ChannelName::Chat, &b"h\0i\0\0\0"[..]).to_vec().unwrap();
+        pair.inject(Role::Novice, Channel::Control, &packet);
+        pair.settle();
+        let events = pair.events(Role::Novice);
+        assert!(matches!(&events[..], [Event::Ignored(i)] if i.why == Why::WrongChannel), "{events:?}");
+        pair.inject(Role::Novice, Channel::Remdesk, &packet);
+        pair.settle();
+        assert_eq!(pair.events(Role::Novice), [Event::Chat("hi".to_owned())]);
+    }
+}
+
+#[test]
+fn authenticate_alone_proves_nothing() {
+    let expert = Expert::new(Time(0), pair::configs(&pair::first()).0, ServerKey::Match).unwrap();
+    let info = expert.client_info();
+    let mut pair = Pair::joined(
+        expert,
+        Novice::new(Time(0), pair::configs(&pair::first()).1, Attempts::new(1)).unwrap(),
+        Layout::Dynamic,
+    );
+    pair.novice.client_info(info);
+    // The expert's VERSIONINFO never comes.
+    pair.damage = Some(Box::new(|from, flight| match &flight {
+        Flight::Data(_, bytes) if from == Role::Expert && bytes.len() == 34 => Vec::new(),
+        _ => vec![flight],
+    }));
+    pair.settle();
+    assert!(!pair.events(Role::Novice).contains(&Event::Verified));
+    pair.inject(Role::Novice, Channel::Control, &control(Control::VersionInfo { major: 1, minor: 9 }));
+    pair.settle();
+    let reason = Reason::IncompatibleVersion { major: 1, minor: 9 };
+    assert_eq!(closed(&pair.events(Role::Novice)), Some(reason));
 }
