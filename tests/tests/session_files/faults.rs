@@ -152,6 +152,7 @@ fn receivers_reject_what_they_do_not_expect() {
             for (size, messages, why) in [
                 (100, vec![verb(FileVerb::End, true)], "WrongSize"),
                 (100, vec![verb(FileVerb::End, false)], "WrongSize"),
+                (100, vec![verb(FileVerb::Ack, true)], "OutOfSequence"),
                 (100, vec![vec![0; 101]], "WrongSize"),
                 (100, vec![vec![0; 100], vec![0; 1]], "WrongSize"),
                 (100, vec![vec![0; 60], vec![0; 41]], "WrongSize"),
@@ -194,7 +195,6 @@ fn blocks_of_any_length_are_taken() {
         for len in [1, 1500, 0, 28, 24, 1447] {
             pair.inject(Who::Expert, Pair::channel(), &vec![7; len]);
         }
-        // Says ACK, but is not a word that could come here.
         pair.inject(Who::Expert, Pair::channel(), &verb(FileVerb::End, true));
         assert_eq!(
             pair.told(Who::Novice),
@@ -202,10 +202,6 @@ fn blocks_of_any_length_are_taken() {
         );
         assert_eq!(theirs, TransferId(1));
     }
-    // ACK among the data of a receiver is data when it fits.
-    let (mut pair, ..) = accepted(STATIC, Who::Expert, 2000);
-    pair.inject(Who::Expert, Pair::channel(), &verb(FileVerb::Ack, true));
-    assert_eq!(pair.told(Who::Novice), "Data 1 0+24\n");
 }
 
 /// Neither a transfer nor anything else comes of a REJECT.
@@ -252,23 +248,55 @@ fn reject_is_never_answered() {
 }
 
 #[test]
-fn nothing_runs_and_nothing_is_answered() {
+fn nothing_runs_and_only_ack_is_answered() {
     for mode in MODES {
         let mut pair = Pair::new(mode);
         pair.log();
         let channel = Pair::channel();
         pair.inject(Who::Expert, channel, b"data");
         pair.inject(Who::Expert, channel, &verb(FileVerb::End, true));
-        pair.inject(Who::Expert, channel, &verb(FileVerb::Ack, true));
         pair.inject(Who::Expert, channel, b"");
         assert_eq!(
             pair.told(Who::Novice),
-            "Ignored RA_FX - OutOfSequence\nIgnored RA_FX FILEXFEREND OutOfSequence\n\
-             Ignored RA_FX FILEXFERACK OutOfSequence\n"
+            "Ignored RA_FX - OutOfSequence\nIgnored RA_FX FILEXFEREND OutOfSequence\n"
         );
         assert_eq!(pair.log(), "");
+        // Who accepts waits for a file. Told once.
+        if mode.1 {
+            pair.open_for(Who::Novice, channel);
+        }
+        for _ in 0..3 {
+            pair.inject(Who::Expert, channel, &verb(FileVerb::Ack, true));
+        }
+        assert_eq!(pair.told(Who::Novice), "");
+        assert_eq!(pair.log().matches("REJECT").count(), 1);
+        if mode.1 {
+            pair.lose(Who::Novice, channel);
+        }
         pair.assert_works();
     }
+}
+
+/// A peer that asks again on the same channel before it was answered no longer means what it asked before.
+#[test]
+fn the_last_question_counts() {
+    for mode in [STATIC, DYNAMIC] {
+        for who in Who::BOTH {
+            let mut pair = Pair::new(mode);
+            pair.inject_offer(who, "first", 1, "RA_FX", "");
+            pair.inject_offer(who, "second", 2, "RA_FX", "");
+            let asked = "Offered 1 \"first\" 1\nWithdrawn 1\nOffered 2 \"second\" 2\n";
+            assert_eq!(pair.told(who.peer()), asked);
+            assert_eq!(pair.log().matches("REJECT").count(), 0);
+        }
+    }
+    // The user has agreed, but the peer cannot know.
+    let mut pair = Pair::new(DYNAMIC);
+    pair.inject_offer(Who::Expert, "first", 1, "RA_FX", "");
+    pair.files(Who::Novice).accept(TransferId(1)).unwrap();
+    pair.inject_offer(Who::Expert, "second", 2, "RA_FX", "");
+    let told = "Offered 1 \"first\" 1\nFailed 1 CancelledByPeer\nOffered 2 \"second\" 2\n";
+    assert_eq!(pair.told(Who::Novice), told);
 }
 
 /// CHANNELID names a channel of transfers, or the offer is ignored.

@@ -98,11 +98,11 @@ impl Lanes {
         self.silence = None;
     }
 
-    /// A transfer that the peer accepts though it was told that none runs: the peer's REJECT was meant for the one before,
-    /// or ours came on a channel that was closed since. Says, once, whether to tell it.
+    /// The peer accepts a file though no transfer runs there: says, once, whether to tell it so.
     pub(super) fn must_tell(&mut self, name: ChannelName) -> bool {
-        let told = self.silence.as_mut().filter(|s| s.name == name).map(|s| &mut s.told);
-        told.is_some_and(|told| !core::mem::replace(told, true))
+        let told = self.silence.as_ref().is_some_and(|s| s.name == name && s.told);
+        self.silence(name, true);
+        !told
     }
 
     /// The transfer is over: last words, then the channel goes.

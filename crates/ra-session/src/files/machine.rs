@@ -124,7 +124,7 @@ pub(crate) struct FileMachine {
     next_id: u64,
     address: IpAddr,
     unix_time: u64,
-    /// What the expert asked while the channel for the novice's file was being created.
+    /// What the peer asked while the channel was being created for something else.
     early: Option<Early>,
     /// The next name of version 1 has at least so many seconds, so that no two are the same.
     next_seconds: u64,
@@ -313,10 +313,19 @@ impl FileMachine {
                 self.queue.push_front(sender.file);
                 self.offered(link, lane, xfer, collect);
             }
-            // The novice's file is first here too, if it comes to that.
-            (state @ State::Opening(_), _) if self.early.is_none() => {
+            // The novice's file is first here too, if it comes to that; and last words before the next.
+            (state @ (State::Opening(_) | State::Idle), _) if self.early.is_none() => {
                 self.state = state;
                 self.early = Some(Early { name, xfer: owned(xfer), collect });
+            }
+            // A peer that asks again on the same channel no longer means what it asked before.
+            (State::Asked(receiver), _) if runs => {
+                link.event(Event::File(FileEvent::Withdrawn { id: receiver.id }));
+                self.offered(link, lane, xfer, collect);
+            }
+            (State::Accepted(receiver), _) if runs => {
+                link.event(Event::File(failed(receiver.id, FileFailure::CancelledByPeer)));
+                self.offered(link, lane, xfer, collect);
             }
             (state, role) => {
                 // In versions 2 and 3 the expert finds the novice's FILEXFER in answer to its own.
@@ -415,7 +424,7 @@ impl FileMachine {
             Some(FileVerb::Reject) => {
                 self.rejected(link, lane, failed(id, FileFailure::CancelledByPeer));
             }
-            Some(FileVerb::Ack) if left == 0 => {
+            Some(FileVerb::Ack) => {
                 self.state = State::Receiving(receiver);
                 self.give_up(link, FileFailure::OutOfSequence);
             }
@@ -447,16 +456,14 @@ impl FileMachine {
     fn stray(&mut self, link: &mut Link, name: ChannelName, message: Option<FileVerb>) {
         let lane = Lane::new(link, name);
         match message {
+            // The peer took a REJECT for the answer to another offer, or an offer that it was to forget for one that stands.
             Some(FileVerb::Ack) if lane.is_ready(link) && self.lanes.must_tell(name) => {
                 lane.say(link, FileVerb::Reject);
             }
             // Never an answer to REJECT.
             Some(FileVerb::Reject) => {}
             _ if self.lanes.is_silent(name) => {}
-            _ => {
-                let message = message.map(FileVerb::name);
-                link.ignore(lane.channel(), message, Why::OutOfSequence);
-            }
+            _ => link.ignore(lane.channel(), message.map(FileVerb::name), Why::OutOfSequence),
         }
     }
 
