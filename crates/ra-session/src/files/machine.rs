@@ -327,6 +327,12 @@ impl FileMachine {
                 link.event(Event::File(failed(receiver.id, FileFailure::CancelledByPeer)));
                 self.offered(link, lane, xfer, collect);
             }
+            // It believes that the file before is over, so that what follows would be taken for the rest of it.
+            (state @ State::Receiving(_), _) if runs => {
+                self.state = state;
+                link.ignore(Channel::Commands, Some(FILEXFER), Why::Busy);
+                self.give_up(link, FileFailure::OutOfSequence);
+            }
             (state, role) => {
                 // In versions 2 and 3 the expert finds the novice's FILEXFER in answer to its own.
                 let yields = role == Role::Novice && runs && matches!(state, State::WaitResponse(_));
