@@ -56,6 +56,8 @@ pub struct Stage<'o> {
     /// Everything that was printed, to be searched for secrets.
     pub printed: String,
     pub ignored: Vec<Why>,
+    /// Nothing reaches the expert: somebody else has taken its place.
+    pub replaced: bool,
     dim: Style,
     bold: Style,
 }
@@ -93,6 +95,7 @@ impl<'o> Stage<'o> {
             blocks: None,
             printed: String::new(),
             ignored: Vec::new(),
+            replaced: false,
             dim: style(Style::new().dimmed()),
             bold: style(Style::new().bold()),
         })
@@ -102,7 +105,12 @@ impl<'o> Stage<'o> {
     pub fn play(&mut self, script: &mut Script<'_>) -> Result<(), Failure> {
         loop {
             match self.pair.step() {
-                Some(Step::Sent(from, flight)) => self.sent(from, &flight)?,
+                Some(Step::Sent(from, flight)) => {
+                    self.sent(from, &flight)?;
+                    if self.replaced && from == Role::Novice {
+                        self.pair.wire.pop_back();
+                    }
+                }
                 Some(Step::Event(role, event)) => {
                     self.event(role, &event)?;
                     script(self, role, &event)?;
