@@ -22,7 +22,8 @@ pub use credentials::{
 };
 pub use expert::{Expert, ExpertConfig, ExpertError};
 pub use files::{
-    BlockIter, Blocks, FileBlock, FileEvent, FileFailure, FileName, FileOffer, Files, Receiving, Sending, TransferId,
+    BlockIter, Blocks, FileBlock, FileEvent, FileFailure, FileName, FileOffer, Files, Receiving, Sending,
+    TransferId,
 };
 pub use io::{Event, Ignored, Input, Misuse, Output, Reason, Why};
 pub use novice::{Attempts, NoErrorAt, Novice, NoviceConfig, NoviceError};
