@@ -298,6 +298,17 @@ fn headers_are_those_of_packets() {
     let found: Vec<_> = blocks.iter().map(|b| (b.header.to_vec(), b.data.to_vec())).collect();
     let expected: Vec<_> = data.chunks(1024).map(|d| (header(d.len() as u32), d.to_vec())).collect();
     assert_eq!(found, expected);
+    let mut buffer = [0xEE; 1100];
+    for (block, (header, data)) in blocks.iter().zip(&expected) {
+        let pdu = [&header[..], data].concat();
+        assert_eq!(block.to_vec(), pdu);
+        assert_eq!(block.copy_to(&mut buffer), Some(pdu.len()));
+        assert_eq!(buffer[..pdu.len()], pdu);
+        assert_eq!(block.copy_to(&mut buffer[..pdu.len()]), Some(pdu.len()));
+        let mut short = vec![0xEE; pdu.len() - 1];
+        assert_eq!(block.copy_to(&mut short), None);
+        assert!(short.iter().all(|byte| *byte == 0xEE));
+    }
     // Borrowed, not copied.
     assert!(blocks.iter().zip(data.chunks(1024)).all(|(b, d)| std::ptr::eq(b.data, d)));
 }

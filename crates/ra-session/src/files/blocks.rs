@@ -8,6 +8,10 @@ use remassist_core::{Encode as _, len_u32};
 use crate::channel::Way;
 use crate::{Channel, Misuse};
 
+/// The data of a file comes from far memory once. Copied in pieces it is read from first to last; the `memcpy` of some
+/// systems reads the end of 1,024 bytes before the middle, which takes nearly twice as long.
+const PIECE: usize = 256;
+
 /// Blocks of a file: each is one PDU of [`channel`](Self::channel).
 #[derive(Debug, Clone)]
 #[must_use = "these blocks count as sent"]
@@ -31,6 +35,19 @@ pub struct FileBlock<'b, 'd> {
 }
 
 impl FileBlock<'_, '_> {
+    /// Writes the PDU to the beginning of a buffer and gives its length; `None`, and nothing is written, when it does not
+    /// fit.
+    #[must_use]
+    pub fn copy_to(&self, buffer: &mut [u8]) -> Option<usize> {
+        let len = self.header.len().checked_add(self.data.len())?;
+        let (header, data) = buffer.get_mut(..len)?.split_at_mut_checked(self.header.len())?;
+        header.copy_from_slice(self.header);
+        for (to, from) in data.chunks_mut(PIECE).zip(self.data.chunks(PIECE)) {
+            to.copy_from_slice(from);
+        }
+        Some(len)
+    }
+
     /// The PDU in one piece.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
@@ -72,7 +89,12 @@ impl<'d> Blocks<'d> {
     /// The blocks, in order.
     #[must_use]
     pub fn iter(&self) -> BlockIter<'_, 'd> {
-        BlockIter { chunks: self.data.chunks(self.block.max(1)), blocks: self }
+        BlockIter {
+            chunks: self.data.chunks(self.block.max(1)),
+            block: self.block,
+            header: &self.header,
+            last_header: &self.last_header,
+        }
     }
 }
 
@@ -89,7 +111,9 @@ impl<'b, 'd> IntoIterator for &'b Blocks<'d> {
 #[derive(Debug, Clone)]
 pub struct BlockIter<'b, 'd> {
     chunks: Chunks<'d, u8>,
-    blocks: &'b Blocks<'d>,
+    block: usize,
+    header: &'b [u8],
+    last_header: &'b [u8],
 }
 
 impl<'b, 'd> Iterator for BlockIter<'b, 'd> {
@@ -98,8 +122,8 @@ impl<'b, 'd> Iterator for BlockIter<'b, 'd> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let data = self.chunks.next()?;
-        let whole = data.len() == self.blocks.block;
-        Some(FileBlock { header: if whole { &self.blocks.header } else { &self.blocks.last_header }, data })
+        let header = if data.len() == self.block { self.header } else { self.last_header };
+        Some(FileBlock { header, data })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
