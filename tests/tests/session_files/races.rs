@@ -380,6 +380,54 @@ fn a_channel_may_stay_open() {
     }
 }
 
+/// A REJECT on a channel that the novice has closed already does not reach it: the answer on the next one gets another.
+#[test]
+fn a_reject_that_was_lost_is_said_again() {
+    let ack = FileVerb::Ack.to_wire();
+    let mut pair = Pair::new(DYNAMIC);
+    let channel = Pair::channel();
+    pair.open_for(Who::Expert, channel);
+    let id = pair.offer(Who::Expert, "x", 2000);
+    pair.take(Who::Expert);
+    pair.files(Who::Expert).cancel(id).unwrap();
+    pair.take(Who::Expert);
+    assert_eq!(pair.log().matches("REJECT").count(), 1);
+    // On the same channel, ACK and REJECT have crossed.
+    pair.handle(Who::Expert, Input::Data { channel, bytes: ack.as_bytes() });
+    pair.take(Who::Expert);
+    assert_eq!(pair.log(), "");
+    pair.lose(Who::Expert, channel);
+    pair.open_for(Who::Expert, channel);
+    for _ in 0..2 {
+        pair.handle(Who::Expert, Input::Data { channel, bytes: ack.as_bytes() });
+    }
+    pair.take(Who::Expert);
+    assert_eq!(pair.log(), "Expert: RA_FX FILEXFERREJECT (30 bytes)\n");
+}
+
+/// After the peer's next FILEXFER nothing of the file before can come.
+#[test]
+fn stale_blocks_end_with_the_next_file() {
+    let mut pair = Pair::new(STATIC);
+    let id = pair.offer(Who::Expert, "first", 10);
+    pair.run();
+    let theirs = pair.offered(Who::Novice);
+    pair.files(Who::Novice).accept(theirs).unwrap();
+    pair.run();
+    pair.files(Who::Novice).cancel(theirs).unwrap();
+    pair.run();
+    assert_eq!(pair.files(Who::Expert).cancel(id), Err(Misuse::UnknownTransfer));
+    pair.inject_offer(Who::Expert, "second", 0, "RA_FX", "");
+    let theirs = pair.offered(Who::Novice);
+    pair.files(Who::Novice).accept(theirs).unwrap();
+    pair.take(Who::Novice);
+    pair.inject(Who::Expert, Pair::channel(), FileVerb::End.to_wire().as_bytes());
+    let own = pair.offer(Who::Novice, "own", 1);
+    pair.told(Who::Novice);
+    pair.inject(Who::Expert, Pair::channel(), b"data");
+    assert_eq!(pair.told(Who::Novice), format!("Failed {} OutOfSequence\n", own.0));
+}
+
 #[derive(Debug, Clone)]
 enum Op {
     Send(Who, u16),

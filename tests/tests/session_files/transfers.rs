@@ -6,6 +6,7 @@ use ra_session::{
     TransferId, Version,
 };
 use rccommand::{Contact, ContactTime, InternalData, RsaPublicKey};
+use remassist_core::Time;
 
 use crate::pair::{MODES, Mode, Pair, Who};
 
@@ -313,6 +314,29 @@ fn headers_are_those_of_packets() {
     assert!(blocks.iter().zip(data.chunks(1024)).all(|(b, d)| std::ptr::eq(b.data, d)));
 }
 
+/// [MS-RA] 3.3.6: a connection on which blocks are sent is not idle.
+#[test]
+fn blocks_are_signs_of_life() {
+    for busy in [true, false] {
+        let mut pair = Pair::with((Version::V1, false), |_, options| options.heartbeat = true);
+        let id = pair.offer(Who::Expert, "x", 1 << 20);
+        pair.run();
+        let theirs = pair.offered(Who::Novice);
+        pair.files(Who::Novice).accept(theirs).unwrap();
+        pair.run();
+        pair.log();
+        pair.now = Time(29_000);
+        pair.handle(Who::Expert, Input::Tick);
+        if busy {
+            pair.blocks(Who::Expert, id, &bytes(409_600)).unwrap();
+        }
+        pair.now = Time(31_000);
+        pair.handle(Who::Expert, Input::Tick);
+        pair.take(Who::Expert);
+        assert_eq!(pair.log().contains("RC_CTL"), !busy);
+    }
+}
+
 #[test]
 fn refused_files_come_to_nothing() {
     for mode in MODES {
@@ -414,7 +438,7 @@ fn names_of_version_1_differ() {
         pair.send(who, "x", b"");
         pair.send(who, "x", b"");
     }
-    pair.now = remassist_core::Time(10_000);
+    pair.now = Time(10_000);
     pair.handle(Who::Expert, Input::Tick);
     pair.send(Who::Expert, "x", b"");
     let log = pair.log();
