@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use testkit::oracles;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_two_sides_do(input in proptest::collection::vec(any::<u8>(), 0..600)) {
@@ -14,5 +14,10 @@ proptest! {
     #[test]
     fn whatever_one_side_is_sent(input in proptest::collection::vec(any::<u8>(), 0..600)) {
         oracles::run("session_messages", &input);
+    }
+
+    #[test]
+    fn whatever_a_stranger_says(input in proptest::collection::vec(any::<u8>(), 0..200)) {
+        oracles::run("session_stranger", &input);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) trait Side {
     fn on_control(&mut self, channel: Channel, message: Control<'_>);
     /// A command about share control, or one that only one role knows. The sender may send it in this version.
     fn on_command(&mut self, command: &Command<'_>);
+    /// Something came that belongs to an established session, and this one is not yet.
+    fn on_early(&mut self);
     /// A PDU of [MS-RDPEMC].
     fn on_encomsp(&mut self, message: &Message<'_>);
     /// The deadline has passed.
@@ -109,6 +111,7 @@ pub(crate) fn close(side: &mut impl Side, reason: Reason) {
     if side.core().link.phase == Phase::Closed {
         return;
     }
+    side.core().link.begin_end();
     side.on_close();
     let core = side.core();
     core.files.end(&mut core.link);
@@ -119,7 +122,9 @@ pub(crate) fn close(side: &mut impl Side, reason: Reason) {
 
 /// The end by this side: the peer is told ([MS-RA] 3.3.5).
 pub(crate) fn disconnect(side: &mut impl Side, reason: Reason) {
-    side.core().link.control(Control::Disconnect);
+    let link = &mut side.core().link;
+    link.begin_end();
+    link.control(Control::Disconnect);
     close(side, reason);
 }
 
@@ -129,7 +134,9 @@ fn closed(side: &mut impl Side, channel: Channel) {
     match channel {
         Channel::Transfer(name) => core.files.closed(&mut core.link, name),
         // [MS-RA] 2.1: the channels stay for as long as the session.
-        Channel::Control | Channel::Remdesk if core.link.channels.way(Channel::Control).is_none() => {
+        Channel::Control | Channel::Remdesk
+            if was_open && core.link.channels.way(Channel::Control).is_none() =>
+        {
             close(side, Reason::ChannelLost(channel));
         }
         Channel::Chat | Channel::Commands if was_open => close(side, Reason::ChannelLost(channel)),
@@ -138,6 +145,10 @@ fn closed(side: &mut impl Side, channel: Channel) {
 }
 
 fn data(side: &mut impl Side, channel: Channel, bytes: &[u8]) {
+    let link = &mut side.core().link;
+    if bytes.len() > link.limits.message {
+        return link.ignore(channel, None, Why::TooLarge);
+    }
     match channel {
         Channel::Control | Channel::Remdesk => packets(side, channel, bytes),
         Channel::Chat | Channel::Commands | Channel::Transfer(_) => payload(side, channel, bytes),
@@ -191,6 +202,9 @@ fn control(side: &mut impl Side, channel: Channel, message: Control<'_>) {
 }
 
 fn payload(side: &mut impl Side, channel: Channel, bytes: &[u8]) {
+    if side.core().link.phase == Phase::Beginning {
+        side.on_early();
+    }
     let core = side.core();
     match channel {
         Channel::Chat => chat::receive(&mut core.link, bytes),

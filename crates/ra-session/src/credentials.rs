@@ -298,7 +298,7 @@ pub enum ClientInfoPolicy {
     /// It must carry the ID, and in AlternateShell the password or `*`.
     #[default]
     Require,
-    /// Only where nothing else proves that the expert has the connection string: in version 2 without PassStub.
+    /// Only where nothing else proves that the expert has the invitation: in version 2 without password or PassStub.
     WhereNeeded,
 }
 
@@ -315,6 +315,8 @@ pub struct Claim {
     pub expert_name: Option<String>,
     /// PASS of the expertBlob (versions 1 and 2).
     pub pass: Option<Secret<String>>,
+    /// The encrypted password of EXPERT_ON_VISTA (version 2); `None` when it is empty.
+    pub encrypted_password: Option<Secret<Vec<u8>>>,
     /// The expert's token (version 3).
     pub token: Option<Secret<[u8; 20]>>,
 }
@@ -323,7 +325,15 @@ impl Claim {
     pub(crate) fn of_blob(version: Version, blob: &ExpertBlob<'_>) -> Self {
         let name = blob.name().map(Utf16Le::to_text_lossy).filter(|n| !n.is_empty());
         let pass = blob.pass().map(|p| Secret::new(p.expose().to_text_lossy()));
-        Self { version, client_info: None, connection_string: None, expert_name: name, pass, token: None }
+        Self {
+            version,
+            client_info: None,
+            connection_string: None,
+            expert_name: name,
+            pass,
+            encrypted_password: None,
+            token: None,
+        }
     }
 
     pub(crate) fn of_token(token: Secret<[u8; 20]>) -> Self {
@@ -333,6 +343,7 @@ impl Claim {
             connection_string: None,
             expert_name: None,
             pass: None,
+            encrypted_password: None,
             token: Some(token),
         }
     }
@@ -341,7 +352,8 @@ impl Claim {
     ///
     /// - The ID of the connection string: WorkingDir of the Client Info PDU. In version 1 the connection string of
     ///   AUTHENTICATE besides.
-    /// - The password: PASS where there is a PassStub; AlternateShell where there is a password and no PassStub; the
+    /// - The password: PASS where there is a PassStub, or in version 2 the encrypted password of EXPERT_ON_VISTA, and both
+    ///   if both are there; AlternateShell where there is a password and no PassStub; the
     ///   token in version 3. AlternateShell is the password or `*` in any case, as experts do either.
     #[must_use]
     pub fn proves(&self, credentials: &Credentials, policy: ClientInfoPolicy) -> bool {
@@ -351,8 +363,13 @@ impl Claim {
         let shell = |text: &str| info.is_some_and(|i| same(i.alternate_shell.expose(), text));
         let told = c.password.as_ref().is_some_and(|p| shell(p.expose()));
         let pass = || {
-            let shown = self.pass.as_ref().and_then(|p| from_hex(p.expose()));
-            shown.zip(c.cipher_text()).is_some_and(|(shown, own)| constant_time_eq(&shown, &own))
+            let Some(own) = c.cipher_text() else { return false };
+            let in_blob = self
+                .pass
+                .as_ref()
+                .map(|p| from_hex(p.expose()).is_some_and(|shown| constant_time_eq(&shown, &own)));
+            let beside = self.encrypted_password.as_ref().map(|p| constant_time_eq(p.expose(), &own));
+            in_blob.or(beside).is_some() && in_blob.unwrap_or(true) && beside.unwrap_or(true)
         };
         let password = match (&c.password, &c.pass_stub) {
             (Some(_), Some(_)) => pass(),
@@ -365,7 +382,8 @@ impl Claim {
         };
         let (proof, needs_info) = match self.version {
             Version::V1 => (string() && password, false),
-            Version::V2 => (password, c.pass_stub.is_none()),
+            // Only PASS is made of the connection string's invitation; without it the ID is all there is.
+            Version::V2 => (password, c.password.is_none() || c.pass_stub.is_none()),
             Version::V3 => {
                 let own = c.token(Role::Expert);
                 (self.token.as_ref().zip(own).is_some_and(|(shown, own)| shown == own), false)

@@ -8,7 +8,7 @@ use remassist_core::{Role, Secret, Time, Utf16Le, Version};
 use crate::chat::Chat;
 use crate::core::{self, Core, Side};
 use crate::files::Files;
-use crate::link::{Phase, writable};
+use crate::link::{Link, Phase, writable};
 use crate::settings::Settings;
 use crate::share::{self, ExpertShare};
 use crate::voice::Voice;
@@ -33,7 +33,8 @@ pub struct ExpertConfig {
     /// Own address to tell the novice for its logs (EXPERTIP, version 1).
     pub address: Option<String>,
     /// Take the first RESULT(NOERROR) of version 2 for the end of the handshake, as figure 5 of [MS-RA] draws it.
-    /// Otherwise the session is established when the screen begins or a second RESULT(NOERROR) comes (figure 4).
+    /// Otherwise the session is established when the screen begins or a second RESULT(NOERROR) comes (figure 4). With it, the
+    /// novice's user may not have answered yet: what is sent until the screen begins may be lost.
     pub single_result: bool,
 }
 
@@ -61,8 +62,8 @@ pub enum ExpertError {
     /// compared. Disconnect without sending anything.
     #[error("the key of the server is not verified: {0:?}")]
     ServerKey(ServerKey),
-    /// A name, user name or address has a NUL.
-    #[error("a text has a NUL")]
+    /// A name or user name has a NUL, or the address a character that XML does not allow.
+    #[error("a text cannot be written")]
     Unwritable,
 }
 
@@ -104,9 +105,9 @@ impl Expert {
         if !server_key.is_acceptable(config.key_policy) {
             return Err(ExpertError::ServerKey(server_key));
         }
-        let texts =
-            [&config.options.name, &config.user_name, config.address.as_ref().unwrap_or(&config.user_name)];
-        if !texts.into_iter().all(|text| writable(text)) {
+        let address = config.address.as_deref().unwrap_or_default();
+        let address = Link::can_write(&Command::ExpertIp { address: address.into() });
+        if !address || !writable(&config.options.name) || !writable(&config.user_name) {
             return Err(ExpertError::Unwritable);
         }
         let mut core = Core::new(Role::Expert, now, &config.options);
@@ -137,7 +138,8 @@ impl Expert {
         self.core.poll()
     }
 
-    /// The first picture of the novice's screen has come: the user has agreed (versions 2 and 3).
+    /// The first picture of the novice's screen has come: the user has agreed. In versions 2 and 3 nothing else need tell so; in
+    /// version 1 a second RESULT(NOERROR) does, but a known novice never sends it.
     pub fn screen_started(&mut self) {
         match self.state {
             State::WaitView => self.establish(),
@@ -201,7 +203,8 @@ impl Expert {
     /// Asks for mouse and keyboard.
     ///
     /// # Errors
-    /// [`Misuse::NotEstablished`]; [`Misuse::WrongState`] when it was asked or granted already.
+    /// [`Misuse::NotEstablished`]; [`Misuse::WrongState`] when it was asked or granted already; [`Misuse::NoChannel`] without
+    /// channel 71 (version 1) or `encomsp` (versions 2 and 3); [`Misuse::QueueFull`].
     pub fn request_control(&mut self) -> Result<(), Misuse> {
         self.share.request(&mut self.core.link)
     }
@@ -371,14 +374,20 @@ impl Side for Expert {
     }
 
     fn on_encomsp(&mut self, message: &Message<'_>) {
-        // The announcement may be faster than the first picture of the screen that it allows to view.
-        if self.state == State::WaitView && share::may_view(message) {
-            self.establish();
+        if !self.is_established() && share::may_view(message) {
+            self.on_early();
         }
         if !self.is_established() {
             return core::too_early(self, message);
         }
         self.share.on_encomsp(&mut self.core.link, message);
+    }
+
+    /// What a verified novice says may be faster than the first picture of its screen. In version 1 it tells by a RESULT.
+    fn on_early(&mut self) {
+        if self.state == State::WaitView && self.version() != Version::V1 {
+            self.establish();
+        }
     }
 
     fn on_deadline(&mut self) {

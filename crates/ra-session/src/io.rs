@@ -10,7 +10,7 @@ use crate::{Channel, Claim, ControlEvent, FileEvent, VoiceEvent};
 
 /// What a driver tells a session.
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Input<'a> {
     /// One PDU that arrived on a channel, reassembled.
     Data {
@@ -27,10 +27,22 @@ pub enum Input<'a> {
     Tick,
 }
 
+/// Bytes are counted, not shown.
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data { channel, bytes } => write!(f, "Data({channel}, {} bytes)", bytes.len()),
+            Self::ChannelOpened(channel) => write!(f, "ChannelOpened({channel})"),
+            Self::ChannelClosed(channel) => write!(f, "ChannelClosed({channel})"),
+            Self::Tick => f.write_str("Tick"),
+        }
+    }
+}
+
 /// What a session wants of its driver.
 #[non_exhaustive]
 #[must_use = "dropping an output loses bytes or an event"]
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub enum Output {
     /// Send these bytes as one PDU of the channel, after all that came before on any channel.
     Send {
@@ -47,6 +59,19 @@ pub enum Output {
     Event(Event),
     /// There is nothing more. Call `handle(now, Input::Tick)` at this time at the latest.
     Wait(Option<Time>),
+}
+
+/// Bytes are counted, not shown: they may be a token or a connection string.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { channel, bytes } => write!(f, "Send({channel}, {} bytes)", bytes.len()),
+            Self::Open(channel) => write!(f, "Open({channel})"),
+            Self::Close(channel) => write!(f, "Close({channel})"),
+            Self::Event(event) => f.debug_tuple("Event").field(event).finish(),
+            Self::Wait(time) => f.debug_tuple("Wait").field(time).finish(),
+        }
+    }
 }
 
 /// What happened.

@@ -38,6 +38,8 @@ pub(crate) struct Link {
     beat: Option<Time>,
     out: VecDeque<Output>,
     overflow: bool,
+    /// What is said now is about the end: it does not count.
+    ending: bool,
 }
 
 impl Link {
@@ -53,6 +55,7 @@ impl Link {
             beat: None,
             out: VecDeque::new(),
             overflow: false,
+            ending: false,
         }
     }
 
@@ -60,7 +63,7 @@ impl Link {
         if self.phase == Phase::Closed {
             return;
         }
-        if self.out.len() >= self.limits.outputs {
+        if self.out.len() >= self.limits.outputs && !self.ending {
             self.overflow = true;
             return;
         }
@@ -86,6 +89,11 @@ impl Link {
         self.overflow
     }
 
+    /// From now on the session ends: what was under way is told, whatever waits already.
+    pub(crate) fn begin_end(&mut self) {
+        self.ending = true;
+    }
+
     /// The last output of all.
     pub(crate) fn finish(&mut self, event: Event) {
         self.beat = None;
@@ -101,13 +109,16 @@ impl Link {
         self.event(Event::Ignored(Ignored { channel, message, why }));
     }
 
-    /// The version, for what happens in an established session only.
+    /// The version, for what the program sends in an established session.
     pub(crate) fn established(&self) -> Result<Version, Misuse> {
+        let version = self.running()?;
+        // The other half is kept for what the peer makes necessary, and for what ends something.
+        if self.out.len() >= self.limits.outputs.div_ceil(2) { Err(Misuse::QueueFull) } else { Ok(version) }
+    }
+
+    /// The version, for what may not be put off in an established session.
+    pub(crate) fn running(&self) -> Result<Version, Misuse> {
         match (self.phase, self.version) {
-            // The other half is kept for what the peer makes necessary.
-            (Phase::Established, _) if self.out.len() >= self.limits.outputs.div_ceil(2) => {
-                Err(Misuse::QueueFull)
-            }
             (Phase::Established, Some(version)) => Ok(version),
             (Phase::Closed, _) => Err(Misuse::Closed),
             _ => Err(Misuse::NotEstablished),
@@ -162,6 +173,11 @@ impl Link {
         };
         self.push(Output::Send { channel, bytes });
         Ok(())
+    }
+
+    /// Whether a command can be written: XML does not allow every character.
+    pub(crate) fn can_write(command: &Command<'_>) -> bool {
+        TextDocument::unicode_z(command.to_message()).check().is_ok()
     }
 
     /// A command on channel 71.

@@ -2,11 +2,12 @@
 //! embed sessions.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use crate::{Channel, Event, Expert, Input, Misuse, Novice, Output, Role, Time};
 
 /// Something on its way to a side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Flight {
     /// A PDU of a channel.
     Data(Channel, Vec<u8>),
@@ -14,6 +15,17 @@ pub enum Flight {
     Opened(Channel),
     /// A dynamic channel was closed.
     Closed(Channel),
+}
+
+/// Bytes are counted, not shown.
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(channel, bytes) => write!(f, "Data({channel}, {} bytes)", bytes.len()),
+            Self::Opened(channel) => write!(f, "Opened({channel})"),
+            Self::Closed(channel) => write!(f, "Closed({channel})"),
+        }
+    }
 }
 
 /// What a step did.

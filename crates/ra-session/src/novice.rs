@@ -101,8 +101,8 @@ enum State {
         compatible: bool,
         claim: Option<Claim>,
     },
-    /// Version 2: waits for VERIFY_PASSWORD.
-    WaitPassword,
+    /// Version 2: waits for VERIFY_PASSWORD; what EXPERT_ON_VISTA had.
+    WaitPassword(Option<Secret<Vec<u8>>>),
     /// Version 3: waits for the expert's token.
     WaitToken,
     /// The program verifies.
@@ -175,6 +175,8 @@ impl Novice {
         self.core.deadline = self.config.options.handshake_timeout.map(|timeout| link.now.after(timeout));
         match novice_token {
             // [MS-RA] 3.8.5.
+            // A token is something to try passwords on: not for one who is not looked at anyway.
+            Some(_) if self.attempts.left == 0 => core::disconnect(self, Reason::TooManyAttempts),
             Some(token) => {
                 self.core.set_version(Version::V3);
                 self.core.link.control(Control::token(&token));
@@ -501,15 +503,17 @@ impl Side for Novice {
                 self.version_one(compatible, Some(claim));
             }
             // [MS-RA] 3.6.5: it decides for version 2, whatever came before.
-            (State::WaitVersion { .. }, Control::ExpertOnVista { .. }) => {
+            (State::WaitVersion { .. }, Control::ExpertOnVista { password }) => {
                 self.core.set_version(Version::V2);
-                self.state = State::WaitPassword;
+                let shown = Some(password.data.map(|data| data.to_vec()));
+                self.state = State::WaitPassword(shown.filter(|p| !p.expose().is_empty()));
             }
-            (State::WaitPassword, Control::VerifyPassword { expert_blob }) => {
-                self.claimed(Claim::of_blob(Version::V2, &expert_blob));
+            (State::WaitPassword(encrypted), Control::VerifyPassword { expert_blob }) => {
+                let encrypted_password = encrypted.take();
+                self.claimed(Claim { encrypted_password, ..Claim::of_blob(Version::V2, &expert_blob) });
             }
             // [MS-RA] 2.2.1.8: sent for compatibility, no action.
-            (State::WaitPassword, Control::VersionInfo { .. }) => {}
+            (State::WaitPassword(_), Control::VersionInfo { .. }) => {}
             (State::WaitToken, Control::Token { token }) => match token.token() {
                 Some(token) => self.claimed(Claim::of_token(token)),
                 None => self.verified(Version::V3, None, false),
@@ -558,6 +562,9 @@ impl Side for Novice {
         }
         self.share.on_encomsp(&mut self.core.link, message);
     }
+
+    /// The expert is established when the novice says so.
+    fn on_early(&mut self) {}
 
     fn on_deadline(&mut self) {
         match self.state {

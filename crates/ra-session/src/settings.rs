@@ -7,7 +7,7 @@ use remassist_core::text::TextDocument;
 use remassist_core::{Decode as _, Decoded, Encode as _, Role, Version};
 
 use crate::files::{FileMachine, Source};
-use crate::link::{Link, writable};
+use crate::link::Link;
 use crate::{Channel, Event, FileOffer, Misuse, OwnContact, Why};
 
 /// The one setting that the specification names ([MS-RA] 3.14).
@@ -33,21 +33,19 @@ impl Settings<'_> {
         if self.link.established()? != Version::V3 {
             return Err(Misuse::OtherVersion);
         }
-        if !writable(property) || !writable(value) || property == CONTACT_EXCHANGE {
+        let command = announcement(property, value);
+        if property == CONTACT_EXCHANGE || !Link::can_write(&command) {
             return Err(Misuse::Unwritable);
         }
         let machine = &mut self.machine;
         if !machine.local.contains_key(property) && machine.local.len() >= self.link.limits.settings {
             return Err(Misuse::QueueFull);
         }
-        let unanswered = self.machine.unanswered.iter().position(|p| p == property);
-        if let Some(index) = unanswered {
-            self.machine.unanswered.swap_remove(index);
+        if self.link.role == Role::Expert || machine.unanswered.iter().any(|p| p == property) {
+            self.link.command(&command)?;
         }
-        if self.link.role == Role::Expert || unanswered.is_some() {
-            announce(self.link, property, value)?;
-        }
-        self.machine.local.insert(property.to_owned(), value.to_owned());
+        machine.unanswered.retain(|p| p != property);
+        machine.local.insert(property.to_owned(), value.to_owned());
         Ok(())
     }
 }
@@ -72,8 +70,8 @@ pub(crate) struct SettingsMachine {
     exchange: Exchange,
 }
 
-fn announce(link: &mut Link, property: &str, value: &str) -> Result<(), Misuse> {
-    link.command(&Command::SettingAnnounce { property: property.into(), value: value.into() })
+fn announcement<'a>(property: &'a str, value: &'a str) -> Command<'a> {
+    Command::SettingAnnounce { property: property.into(), value: value.into() }
 }
 
 impl SettingsMachine {
@@ -89,7 +87,7 @@ impl SettingsMachine {
             && link.version == Some(Version::V3)
             && let Some(value) = self.local.get(CONTACT_EXCHANGE)
         {
-            let _no_channel = announce(link, CONTACT_EXCHANGE, value);
+            let _no_channel = link.command(&announcement(CONTACT_EXCHANGE, value));
         }
     }
 
@@ -99,7 +97,7 @@ impl SettingsMachine {
         if link.role == Role::Novice {
             match self.local.get(property) {
                 Some(own) => {
-                    let _no_channel = announce(link, property, own);
+                    let _no_channel = link.command(&announcement(property, own));
                 }
                 None if self.unanswered.iter().any(|p| p == property) => {}
                 None if self.unanswered.len() < link.limits.settings => {
@@ -133,8 +131,10 @@ impl SettingsMachine {
             .map(|Decoded { value, .. }| value.content.contact());
         match contact {
             Ok(Some(contact)) => link.event(Event::Contact(Box::new(contact))),
-            Ok(None) => link.ignore(Channel::Commands, Some("contact file"), Why::Incomplete),
-            Err(error) => link.ignore(Channel::Commands, Some("contact file"), Why::Undecodable(error)),
+            Ok(None) => return link.ignore(Channel::Commands, Some("contact file"), Why::Incomplete),
+            Err(error) => {
+                return link.ignore(Channel::Commands, Some("contact file"), Why::Undecodable(error));
+            }
         }
         // [MS-RA] 3.14: the novice sends its own after it has the expert's.
         if link.role == Role::Novice {

@@ -93,6 +93,8 @@ impl ExpertShare {
         if self.state != ExpertState::Viewing {
             return Err(Misuse::WrongState);
         }
+        let channel = if version == Version::V1 { Channel::Commands } else { Channel::Encomsp };
+        link.channels.way(channel).ok_or(Misuse::NoChannel)?;
         if version == Version::V1 {
             link.tell(Name::RemoteCtrlStart);
         } else {
@@ -104,7 +106,7 @@ impl ExpertShare {
 
     /// Ends control, or the question for it.
     pub(crate) fn end(&mut self, link: &mut Link, name: Name) -> Result<(), Misuse> {
-        let version = link.established()?;
+        let version = link.running()?;
         match self.state {
             ExpertState::Viewing => return Err(Misuse::WrongState),
             ExpertState::Waiting if name == Name::AbortRc => return Err(Misuse::WrongState),
@@ -133,6 +135,9 @@ impl ExpertShare {
             (ExpertState::Controlling, Name::TakeControl) => {
                 (ExpertState::Viewing, ControlEvent::Ended(EndedBy::Novice))
             }
+            // The answer to a question that came after one that was withdrawn: ACCEPTRC was meant for that one.
+            (ExpertState::Controlling, Name::RejectRc) => (ExpertState::Viewing, ControlEvent::Refused),
+            (ExpertState::Controlling, Name::DeniedRc) => (ExpertState::Viewing, ControlEvent::Denied),
             // [MS-RA] 3.15.5: what is out of sequence is ignored.
             _ => return link.ignore(Channel::Commands, Some(name.as_str()), Why::OutOfSequence),
         };
@@ -220,7 +225,7 @@ impl NoviceShare {
     }
 
     pub(crate) fn answer(&mut self, link: &mut Link, allow: bool) -> Result<(), Misuse> {
-        link.established()?;
+        link.running()?;
         if self.state != NoviceState::Asking {
             return Err(Misuse::NotAsked);
         }
@@ -237,7 +242,7 @@ impl NoviceShare {
     }
 
     pub(crate) fn take_back(&mut self, link: &mut Link, how: TakeBack) -> Result<(), Misuse> {
-        link.established()?;
+        link.running()?;
         if self.state != NoviceState::Shared {
             return Err(Misuse::WrongState);
         }

@@ -326,6 +326,9 @@ impl VoiceMachine {
                 link.tell(Name::VoipPreGo);
                 self.state = State::WaitClient;
             }
+            // The first was the answer to a question that was cancelled; this one is to the question after it.
+            (State::WaitServer, Name::PreStartYes, Role::Expert)
+            | (State::WaitClient, Name::PreStartYes, Role::Novice) => link.tell(Name::VoipPreGo),
             // Figures 21 and 19.
             (State::Agreed, Name::VoipPreGo, Role::Novice) | (State::WaitClient, Name::VoipPreGo2, _) => {
                 self.to(link, State::MakeServer, VoiceEvent::MakeServer);

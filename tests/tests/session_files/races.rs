@@ -134,30 +134,30 @@ fn the_novice_is_first_version_1_static() {
     both_ask_at_once(
         (Version::V1, false),
         expect![[r#"
-        Expert: remdesk/71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009461"/>
-        Novice: remdesk/71 <RCCOMMAND NAME="FILEXFER" FILENAME="novice" FILESIZE="1" CHANNELID="192.0.2.10.612009461"/>
-        Novice: remdesk/1000.612009461 FILEXFERREJECT (30 bytes)
-        Expert: remdesk/192.0.2.10.612009461 FILEXFERACK (24 bytes)
-        Novice: remdesk/192.0.2.10.612009461 1 bytes
-        Novice: remdesk/192.0.2.10.612009461 FILEXFEREND (24 bytes)
-        Expert: remdesk/71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009462"/>
-        Novice: remdesk/1000.612009462 FILEXFERACK (24 bytes)
-        Expert: remdesk/1000.612009462 1 bytes
-        Expert: remdesk/1000.612009462 FILEXFEREND (24 bytes)
-        -- Expert
-        Offered 2 "novice" 1
-        Data 2 0+1
-        Complete 2
-        Accepted 1
-        Sent 1
-        -- Novice
-        Ignored 71 FILEXFER Busy
-        Accepted 1
-        Sent 1
-        Offered 2 "expert" 1
-        Data 2 0+1
-        Complete 2
-    "#]],
+            Expert: remdesk/71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009461"/>
+            Novice: remdesk/71 <RCCOMMAND NAME="FILEXFER" FILENAME="novice" FILESIZE="1" CHANNELID="192.0.2.10.612009461"/>
+            Novice: remdesk/1000.612009461 FILEXFERREJECT (30 bytes)
+            Expert: remdesk/192.0.2.10.612009461 FILEXFERACK (24 bytes)
+            Novice: remdesk/192.0.2.10.612009461 1 bytes
+            Novice: remdesk/192.0.2.10.612009461 FILEXFEREND (24 bytes)
+            Expert: remdesk/71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009461"/>
+            Novice: remdesk/1000.612009461 FILEXFERACK (24 bytes)
+            Expert: remdesk/1000.612009461 1 bytes
+            Expert: remdesk/1000.612009461 FILEXFEREND (24 bytes)
+            -- Expert
+            Offered 2 "novice" 1
+            Data 2 0+1
+            Complete 2
+            Accepted 1
+            Sent 1
+            -- Novice
+            Ignored 71 FILEXFER Busy
+            Accepted 1
+            Sent 1
+            Offered 2 "expert" 1
+            Data 2 0+1
+            Complete 2
+        "#]],
     );
 }
 
@@ -166,36 +166,36 @@ fn the_novice_is_first_version_1_dynamic() {
     both_ask_at_once(
         (Version::V1, true),
         expect![[r#"
-        Expert: 71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009461"/>
-        Novice: open 192.0.2.10.612009461
-        Novice: 71 <RCCOMMAND NAME="FILEXFER" FILENAME="novice" FILESIZE="1" CHANNELID="192.0.2.10.612009461"/>
-        Novice: open 1000.612009461
-        Novice: 1000.612009461 FILEXFERREJECT (30 bytes)
-        Novice: close 1000.612009461
-        Expert: 192.0.2.10.612009461 FILEXFERACK (24 bytes)
-        Novice: 192.0.2.10.612009461 1 bytes
-        Novice: 192.0.2.10.612009461 FILEXFEREND (24 bytes)
-        Novice: close 192.0.2.10.612009461
-        Expert: 71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009462"/>
-        Novice: open 1000.612009462
-        Novice: 1000.612009462 FILEXFERACK (24 bytes)
-        Expert: 1000.612009462 1 bytes
-        Expert: 1000.612009462 FILEXFEREND (24 bytes)
-        Novice: close 1000.612009462
-        -- Expert
-        Offered 2 "novice" 1
-        Data 2 0+1
-        Complete 2
-        Accepted 1
-        Sent 1
-        -- Novice
-        Ignored 71 FILEXFER Busy
-        Accepted 1
-        Sent 1
-        Offered 2 "expert" 1
-        Data 2 0+1
-        Complete 2
-    "#]],
+            Expert: 71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009461"/>
+            Novice: open 192.0.2.10.612009461
+            Novice: 71 <RCCOMMAND NAME="FILEXFER" FILENAME="novice" FILESIZE="1" CHANNELID="192.0.2.10.612009461"/>
+            Novice: open 1000.612009461
+            Novice: 1000.612009461 FILEXFERREJECT (30 bytes)
+            Novice: close 1000.612009461
+            Expert: 192.0.2.10.612009461 FILEXFERACK (24 bytes)
+            Novice: 192.0.2.10.612009461 1 bytes
+            Novice: 192.0.2.10.612009461 FILEXFEREND (24 bytes)
+            Novice: close 192.0.2.10.612009461
+            Expert: 71 <RCCOMMAND NAME="FILEXFER" FILENAME="expert" FILESIZE="1" CHANNELID="1000.612009461"/>
+            Novice: open 1000.612009461
+            Novice: 1000.612009461 FILEXFERACK (24 bytes)
+            Expert: 1000.612009461 1 bytes
+            Expert: 1000.612009461 FILEXFEREND (24 bytes)
+            Novice: close 1000.612009461
+            -- Expert
+            Offered 2 "novice" 1
+            Data 2 0+1
+            Complete 2
+            Accepted 1
+            Sent 1
+            -- Novice
+            Ignored 71 FILEXFER Busy
+            Accepted 1
+            Sent 1
+            Offered 2 "expert" 1
+            Data 2 0+1
+            Complete 2
+        "#]],
     );
 }
 

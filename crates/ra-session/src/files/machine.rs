@@ -22,6 +22,8 @@ struct Outgoing {
     id: TransferId,
     offer: FileOffer,
     source: Source,
+    /// Its channel, if it was offered before.
+    name: Option<ChannelName>,
 }
 
 /// A file that is being sent.
@@ -196,7 +198,7 @@ impl FileMachine {
             return Err(Misuse::QueueFull);
         }
         let id = self.new_id();
-        self.queue.push_back(Outgoing { id, offer, source });
+        self.queue.push_back(Outgoing { id, offer, source, name: None });
         self.next(link);
         Ok(id)
     }
@@ -310,7 +312,8 @@ impl FileMachine {
             }
             // Both sides ask at the same moment: the novice's file is first.
             (State::WaitResponse(sender), Role::Expert) => {
-                self.queue.push_front(sender.file);
+                // Again under the same name: a novice that has forgotten its own file finds out that it is the same.
+                self.queue.push_front(Outgoing { name: Some(sender.lane.name), ..sender.file });
                 self.offered(link, lane, xfer, collect);
             }
             // The novice's file is first here too, if it comes to that; and last words before the next.
@@ -569,8 +572,9 @@ impl FileMachine {
             let version = link.version.unwrap_or(Version::V3);
             let name = |address| ChannelName::for_transfer(version, link.role, address, seconds);
             // The names of most IPv6 addresses are too long; nobody verifies them.
-            let name = name(self.address).or_else(|_| name(Ipv4Addr::UNSPECIFIED.into()));
-            let Some(name) = name.ok().filter(|name| !self.lanes.is_waiting(*name)) else { return };
+            let new = name(self.address).or_else(|_| name(Ipv4Addr::UNSPECIFIED.into()));
+            let name = self.queue.front().and_then(|file| file.name).or_else(|| new.ok());
+            let Some(name) = name.filter(|name| !self.lanes.is_waiting(*name)) else { return };
             let Some(file) = self.queue.pop_front() else { return };
             self.next_seconds = seconds.saturating_add(1);
             let lane = Lane::new(link, name);

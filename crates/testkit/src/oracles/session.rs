@@ -9,9 +9,9 @@ use ra_channel::{
 };
 use ra_session::loopback::Flight;
 use ra_session::{
-    Attempts, Bandwidth, Channel, ControlEvent, Credentials, Event, Expert, FileEvent, FileOffer, Files,
-    Input, Misuse, NoErrorAt, Novice, Role, ServerKey, TakeBack, Time, TransferId, Version, Voice,
-    VoicePolicy,
+    Attempts, Bandwidth, Channel, ClientInfo, ClientInfoPolicy, ControlEvent, Credentials, Event, Expert,
+    FileEvent, FileOffer, Files, Input, Misuse, NoErrorAt, Novice, Output, Role, ServerKey, TakeBack, Time,
+    TransferId, Version, Voice, VoicePolicy,
 };
 use rccommand::{Command, Contact, ContactTime, FileXfer, InternalData, Name, RsaPublicKey, VoipGo};
 use remassist_core::text::TextDocument;
@@ -20,7 +20,8 @@ use remassist_core::{Encode as _, Secret, Utf16Le};
 use super::Oracle;
 use crate::pair::{self, Layout, Pair};
 
-pub(super) const ALL: &[Oracle] = &[("session_model", model), ("session_messages", messages)];
+pub(super) const ALL: &[Oracle] =
+    &[("session_model", model), ("session_messages", messages), ("session_stranger", stranger)];
 
 /// Operations of one run.
 const OPERATIONS: usize = 400;
@@ -460,6 +461,8 @@ impl World {
                 self.settle();
             }
             if !self.pair.novice.is_closed() && !self.pair.expert.is_closed() {
+                let controls = self.pair.expert.is_controlling();
+                assert_eq!(controls, self.pair.novice.may_deliver_input(), "both agree who controls");
                 assert!(self.pair.novice.is_established() && self.pair.expert.is_established(), "deadlock");
             }
         }
@@ -644,5 +647,49 @@ fn messages(input: &[u8]) {
         if !rest.is_empty() {
             pending.push_back(rest);
         }
+    }
+}
+
+/// Messages of somebody who knows nothing of the invitation: the novice never takes it for the expert.
+fn stranger(input: &[u8]) {
+    let mut c = Choices(input);
+    // The connection strings of the messages have another ID.
+    let (first, second) = (pair::STRING_1.replace("ULZ6", "ABCD"), pair::STRING_2.replace("ULZ6", "ABCD"));
+    let string = c.one_of(&[first.as_str(), second.as_str()]);
+    let credentials = match c.byte() % 5 {
+        0 => Credentials::invitation(string, Some(pair::PASSWORD), Some(pair::PASS_STUB)),
+        1 => Credentials::invitation(string, Some(pair::PASSWORD), None),
+        2 => Credentials::invitation(string, None, Some(pair::PASS_STUB)),
+        3 => Credentials::invitation(string, None, None),
+        _ => Credentials::dcom(string),
+    };
+    let easy = c.flag().then(pair::third);
+    let (_, mut config) = pair::configs(&credentials.unwrap());
+    config.credentials.extend(easy);
+    config.client_info = c.one_of(&[ClientInfoPolicy::Require, ClientInfoPolicy::WhereNeeded]);
+    config.options.highest = c.one_of(&Version::ALL);
+    let mut novice = Novice::new(Time(0), config, Attempts::new(1)).unwrap();
+    if c.flag() {
+        let guess = |text: &str| Secret::new(text.to_owned());
+        let shell = c.one_of(&["*", "", "guess"]);
+        let working_dir = guess(c.one_of(&["*", "", "guess"]));
+        let info = ClientInfo { working_dir, alternate_shell: guess(shell), user_name: String::new() };
+        novice.client_info(info);
+    }
+    for channel in c.one_of(&Layout::ALL).channels() {
+        novice.handle(Time(0), Input::ChannelOpened(*channel));
+    }
+    novice.start(Time(0)).unwrap();
+    while !c.is_empty() {
+        let (channel, bytes) = if c.flag() { message(&mut c) } else { (c.channel(), c.bytes()) };
+        novice.handle(Time(0), Input::Data { channel, bytes: &bytes });
+        loop {
+            match novice.poll() {
+                Output::Event(Event::Verified | Event::AskView { .. }) => panic!("a stranger is verified"),
+                Output::Wait(_) => break,
+                _ => {}
+            }
+        }
+        assert!(!novice.is_established() && !novice.may_deliver_input());
     }
 }
