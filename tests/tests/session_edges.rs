@@ -3,7 +3,7 @@
 use ra_channel::{Control, ExpertBlob, Packet};
 use ra_session::{
     Attempts, Channel, ClientInfoPolicy, Credentials, Event, Expert, FileEvent, FileOffer, Input, Misuse,
-    Novice, NoviceConfig, Output, Role, ServerKey, TakeBack, Time, TransferId,
+    Novice, NoviceConfig, Output, Role, ServerKey, TakeBack, Time,
 };
 use rccommand::Command;
 use remassist_core::text::TextDocument;
@@ -214,16 +214,6 @@ fn what_the_novice_says_before_the_picture_is_not_lost() {
         "{}",
         pair.transcript()
     );
-}
-
-fn offers(pair: &mut Pair, role: Role) -> Vec<(TransferId, String)> {
-    let events = pair.events(role).into_iter();
-    events
-        .filter_map(|e| match e {
-            Event::File(FileEvent::Offered { id, name, .. }) => Some((id, name.original)),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Both ask at once and the novice cancels at once: the expert's files must arrive all the same.
