@@ -27,6 +27,10 @@ pub enum Command {
     Invite(InviteArgs),
     /// Run the cryptography of the protocols.
     Crypt(CryptArgs),
+    /// Ask for help: listen for one expert, share the screen with it when it may see it.
+    ///
+    /// Exit status: 0 when a session has ended, 1 when none came about.
+    Novice(NoviceArgs),
     /// Run whole sessions between an expert and a novice in memory, and show what they send.
     ///
     /// Exit status: 0 when every check passed.
@@ -118,6 +122,77 @@ pub struct InviteArgs {
     /// Where to write the file; standard output when left out.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct NoviceArgs {
+    /// Where to listen: ADDR:PORT; port 0 for any. The invitation names these addresses.
+    #[arg(long, value_name = "ADDR:PORT", required = true, num_args = 1..)]
+    pub listen: Vec<std::net::SocketAddr>,
+    #[command(flatten)]
+    pub password: Password,
+    /// Where to write the invitation; send it to the expert, and the password another way.
+    #[arg(long, value_name = "FILE")]
+    pub invitation: PathBuf,
+    /// 1 for Windows XP and Windows Server 2003, 2 for all later ones.
+    #[arg(long = "type", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub file_type: u8,
+    /// How long the invitation is valid.
+    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
+    pub minutes: u32,
+    /// Your name, as the expert sees it.
+    #[arg(long, default_value = "novice")]
+    pub name: String,
+    /// Security of the RDP connection.
+    #[arg(long, value_enum, default_value_t = SecurityArg::Tls)]
+    pub security: SecurityArg,
+    /// What to share.
+    #[arg(long, value_enum, default_value_t = DisplayArg::Test)]
+    pub display: DisplayArg,
+    /// What to allow without asking.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub allow: Vec<Allow>,
+    /// Where files of the expert go.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub receive_dir: PathBuf,
+    /// Print events as JSON, one object in a line.
+    #[arg(long, value_enum)]
+    pub events: Option<EventsArg>,
+    /// End after one session instead of waiting for the next expert.
+    #[arg(long)]
+    pub exit_after_session: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SecurityArg {
+    /// TLS only.
+    Tls,
+    /// No encryption: for tests.
+    Rdp,
+    /// TLS if the expert offers it.
+    Any,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DisplayArg {
+    /// A test picture.
+    Test,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Allow {
+    /// Seeing the screen.
+    View,
+    /// Mouse and keyboard.
+    Control,
+    /// Files.
+    Files,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventsArg {
+    /// JSON lines.
+    Json,
 }
 
 #[derive(Debug, ClapArgs)]

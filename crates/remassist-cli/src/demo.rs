@@ -16,7 +16,7 @@ use crate::Failure;
 use crate::args::{DemoArgs, Scenario};
 
 mod stage;
-mod words;
+pub mod words;
 
 use stage::{Check, Stage, fits};
 

@@ -22,30 +22,9 @@ pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if password.expose().is_empty() {
         return Err(Failure::Usage("the password is empty".to_owned()));
     }
-    let endpoints = endpoints(args)?;
-    let hashes = key_hashes(args)?;
-    let id = Secret::new(STANDARD.encode(random::<ID_BYTES>()?));
-    let stub = pass_stub()?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.map_err(|_| Failure::Usage("the clock stands before 1970".to_owned()))?.as_secs();
-    let builder = InvitationBuilder::new(&args.name, now, args.minutes.into());
-    let invitation = if args.file_type == 1 {
-        let ticket = ConnectionString1::new(endpoints, id.expose(), &hashes.sha1);
-        let ticket = Secret::new(ticket.to_text().map_err(unwritable)?);
-        builder.type1(ticket.expose(), Some(stub.expose()))
-    } else {
-        let mut ticket = ConnectionString2::new(id.expose()).with_key_hash(&hashes.sha1);
-        if let Some(sha256) = &hashes.sha256 {
-            ticket = ticket.with_key_hash(sha256);
-        }
-        for endpoint in &endpoints {
-            ticket = ticket.with_listener(endpoint);
-        }
-        // Windows ends the text of a ticket so.
-        let text = Secret::new(ticket.to_text().map_err(unwritable)? + "\r\n");
-        builder.type2(&encrypt_ticket(password.expose(), text.expose()), stub.expose(), None)
-    };
-    let file = invitation.to_text().map_err(unwritable)?;
+    let made =
+        make(args.file_type, &args.name, &endpoints(args)?, &key_hashes(args)?, args.minutes, &password)?;
+    let file = made.file;
     match &args.out {
         Some(path) => {
             save(path, file.as_bytes()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
@@ -53,6 +32,48 @@ pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
         None => writeln!(out, "{file}")?,
     }
     Ok(())
+}
+
+/// An invitation, and what is in it.
+pub struct Made {
+    pub file: String,
+    pub connection_string: Secret<String>,
+    pub pass_stub: Secret<String>,
+}
+
+/// Makes an invitation for a machine that listens at these addresses.
+pub fn make(
+    file_type: u8,
+    name: &str,
+    endpoints: &[Endpoint<'_>],
+    hashes: &KeyHashes,
+    minutes: u32,
+    password: &Secret<String>,
+) -> Result<Made, Failure> {
+    let id = Secret::new(STANDARD.encode(random::<ID_BYTES>()?));
+    let stub = pass_stub()?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_err(|_| Failure::Usage("the clock stands before 1970".to_owned()))?.as_secs();
+    let builder = InvitationBuilder::new(name, now, minutes.into());
+    let (invitation, connection_string) = if file_type == 1 {
+        let endpoints = endpoints.iter().map(|e| e.clone().into_owned());
+        let ticket = ConnectionString1::new(endpoints, id.expose(), &hashes.sha1);
+        let ticket = Secret::new(ticket.to_text().map_err(unwritable)?);
+        (builder.type1(ticket.expose(), Some(stub.expose())), ticket)
+    } else {
+        let mut ticket = ConnectionString2::new(id.expose()).with_key_hash(&hashes.sha1);
+        if let Some(sha256) = &hashes.sha256 {
+            ticket = ticket.with_key_hash(sha256);
+        }
+        for endpoint in endpoints {
+            ticket = ticket.with_listener(endpoint);
+        }
+        // Windows ends the text of a ticket so.
+        let text = Secret::new(ticket.to_text().map_err(unwritable)? + "\r\n");
+        (builder.type2(&encrypt_ticket(password.expose(), text.expose()), stub.expose(), None), text)
+    };
+    let file = invitation.to_text().map_err(unwritable)?;
+    Ok(Made { file, connection_string, pass_stub: stub })
 }
 
 fn unwritable(error: EncodeError) -> Failure {
@@ -74,9 +95,18 @@ fn endpoints(args: &InviteArgs) -> Result<Vec<Endpoint<'_>>, Failure> {
     args.addresses.iter().map(parse).collect()
 }
 
-struct KeyHashes {
+/// What a connection string tells of the server's key.
+pub struct KeyHashes {
     sha1: KeyHash<'static>,
     sha256: Option<KeyHash<'static>>,
+}
+
+impl KeyHashes {
+    /// Of no key at all: there is none to compare under TLS.
+    pub fn random() -> Result<Self, Failure> {
+        let digest = STANDARD.encode(random::<20>()?).into();
+        Ok(Self { sha1: KeyHash { algorithm: HashAlgorithm::Sha1, digest }, sha256: None })
+    }
 }
 
 fn key_hashes(args: &InviteArgs) -> Result<KeyHashes, Failure> {
@@ -87,8 +117,7 @@ fn key_hashes(args: &InviteArgs) -> Result<KeyHashes, Failure> {
     }
     let note = "no --public-key: the key hash is random, an expert that checks it will refuse the server";
     writeln!(io::stderr(), "remassist: note: {note}")?;
-    let digest = STANDARD.encode(random::<20>()?).into();
-    Ok(KeyHashes { sha1: KeyHash { algorithm: HashAlgorithm::Sha1, digest }, sha256: None })
+    KeyHashes::random()
 }
 
 fn pass_stub() -> Result<Secret<String>, Failure> {
@@ -112,7 +141,7 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
 }
 
 /// Writes a file whole or not at all. Only the owner can read it: it lets people in.
-fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;

@@ -14,6 +14,8 @@ mod input;
 mod inspect;
 mod invite;
 mod kinds;
+mod novice;
+mod report;
 mod tree;
 
 use args::{Args, Command};
@@ -60,5 +62,6 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Invite(args) => invite::run(&args, out),
         Command::Crypt(args) => crypt::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
+        Command::Novice(args) => novice::run(&args, out),
     }
 }

@@ -1,0 +1,111 @@
+//! The channels of a session over those of an RDP connection ([MS-RA] 2.1).
+
+use bytes::BytesMut;
+use ra_session::{Channel, Input, Role};
+
+use crate::RdpError;
+use crate::chunk::{Chunks, Route};
+use crate::dvc::{Came, Dvc};
+
+/// MCS channels of the static channels; `None` for those that the expert did not ask for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ids {
+    pub(crate) initiator: u16,
+    pub(crate) remdesk: Option<u16>,
+    pub(crate) encomsp: Option<u16>,
+    pub(crate) drdynvc: Option<u16>,
+}
+
+/// Static and dynamic channels of one connection.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    role: Role,
+    ids: Ids,
+    remdesk: Chunks,
+    encomsp: Chunks,
+    drdynvc: Chunks,
+    pub(crate) dvc: Dvc,
+}
+
+/// What a channel brought for the session.
+pub(crate) enum Brought {
+    Opened(Channel),
+    Closed(Channel),
+    Data(Channel, Vec<u8>),
+}
+
+impl Brought {
+    pub(crate) fn input(&self) -> Input<'_> {
+        match self {
+            Self::Opened(channel) => Input::ChannelOpened(*channel),
+            Self::Closed(channel) => Input::ChannelClosed(*channel),
+            Self::Data(channel, bytes) => Input::Data { channel: *channel, bytes },
+        }
+    }
+}
+
+impl Channels {
+    /// `limit`: most bytes of a message.
+    pub(crate) fn new(role: Role, ids: Ids, limit: usize) -> Self {
+        let chunks = || Chunks::new(limit);
+        Self {
+            role,
+            ids,
+            remdesk: chunks(),
+            encomsp: chunks(),
+            drdynvc: chunks(),
+            dvc: Dvc::new(role, limit),
+        }
+    }
+
+    /// Takes the user data of an MCS channel; `None` when the channel is none of these.
+    pub(crate) fn receive(&mut self, channel: u16, data: &[u8]) -> Result<Option<Option<Brought>>, RdpError> {
+        let channel = Some(channel);
+        if channel == self.ids.remdesk {
+            let message = self.remdesk.take(data)?;
+            return Ok(Some(message.map(|m| Brought::Data(Channel::Remdesk, m.into_owned()))));
+        }
+        if channel == self.ids.encomsp {
+            let message = self.encomsp.take(data)?;
+            return Ok(Some(message.map(|m| Brought::Data(Channel::Encomsp, m.into_owned()))));
+        }
+        if channel != self.ids.drdynvc {
+            return Ok(None);
+        }
+        let Some(pdu) = self.drdynvc.take(data)? else { return Ok(Some(None)) };
+        Ok(Some(self.dvc.receive(&pdu)?.map(|came| match came {
+            Came::Opened(channel) => Brought::Opened(channel),
+            Came::Closed(channel) => Brought::Closed(channel),
+            Came::Data(channel, bytes) => Brought::Data(channel, bytes),
+        })))
+    }
+
+    fn route(&self, channel: u16) -> Route {
+        Route { role: self.role, initiator: self.ids.initiator, channel }
+    }
+
+    /// Appends a message of a session. What has no channel is not sent.
+    pub(crate) fn send(
+        &mut self,
+        channel: Channel,
+        message: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), RdpError> {
+        let fixed = match channel {
+            Channel::Remdesk => self.ids.remdesk,
+            Channel::Encomsp => self.ids.encomsp,
+            _ => {
+                self.dvc.send(channel, message)?;
+                return self.flush(out);
+            }
+        };
+        fixed.map_or(Ok(()), |id| self.route(id).message(message, out))
+    }
+
+    /// Appends what the dynamic channels have to say.
+    pub(crate) fn flush(&mut self, out: &mut BytesMut) -> Result<(), RdpError> {
+        let Some(id) = self.ids.drdynvc else { return Ok(()) };
+        let route = self.route(id);
+        self.dvc.take_output().iter().try_for_each(|pdu| route.message(pdu, out))
+    }
+}

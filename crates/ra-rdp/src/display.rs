@@ -1,0 +1,228 @@
+//! The screen that a novice shares: where it comes from, and what of it is sent.
+
+use std::io;
+
+use bytes::BytesMut;
+use ironrdp_core::{Encode as _, WriteCursor, encode_vec};
+use ironrdp_graphics::rdp6::{BgrAChannels, BitmapStreamEncoder};
+use ironrdp_pdu::bitmap::{BitmapData, BitmapUpdateData, Compression};
+use ironrdp_pdu::fast_path::{EncryptionFlags, FastPathHeader, FastPathUpdatePdu, Fragmentation, UpdateCode};
+use ironrdp_pdu::geometry::InclusiveRectangle;
+
+use crate::RdpError;
+
+/// Side of a tile in pixels. A whole one takes 12,290 bytes at most, so it always fits into one fast-path update.
+const TILE: u16 = 64;
+/// Bytes of a pixel: blue, green, red, and one that means nothing.
+const PIXEL: usize = 4;
+
+/// A picture of a screen: rows from top to bottom, four bytes for each pixel (blue, green, red, any).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: u16,
+    height: u16,
+    pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// A black one.
+    #[must_use]
+    pub fn new(width: u16, height: u16) -> Self {
+        let len = usize::from(width).saturating_mul(usize::from(height)).saturating_mul(PIXEL);
+        Self { width, height, pixels: vec![0; len] }
+    }
+
+    /// Width in pixels.
+    #[must_use]
+    pub const fn width(&self) -> u16 {
+        self.width
+    }
+
+    /// Height in pixels.
+    #[must_use]
+    pub const fn height(&self) -> u16 {
+        self.height
+    }
+
+    /// The pixels.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The pixels, to be painted.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// Rows of a rectangle.
+    fn rows(&self, x: u16, y: u16, width: u16, height: u16) -> impl DoubleEndedIterator<Item = &[u8]> {
+        let stride = usize::from(self.width).saturating_mul(PIXEL);
+        let left = usize::from(x).saturating_mul(PIXEL);
+        let right = left.saturating_add(usize::from(width).saturating_mul(PIXEL));
+        (usize::from(y)..usize::from(y).saturating_add(usize::from(height))).map(move |row| {
+            let start = row.saturating_mul(stride);
+            let range = start.saturating_add(left)..start.saturating_add(right);
+            self.pixels.get(range).unwrap_or_default()
+        })
+    }
+}
+
+/// A screen to share.
+pub trait DisplaySource: Send {
+    /// Width and height in pixels. When they change, the session ends ([MS-RA] figures 3 and 6).
+    fn size(&self) -> (u16, u16);
+
+    /// Paints the screen as it is now into a picture of that size.
+    ///
+    /// # Errors
+    /// When the screen cannot be read any more: the session ends.
+    fn capture(&mut self, picture: &mut Picture) -> io::Result<()>;
+}
+
+/// A picture that never changes.
+impl DisplaySource for Picture {
+    fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+
+    fn capture(&mut self, picture: &mut Picture) -> io::Result<()> {
+        picture.clone_from(self);
+        Ok(())
+    }
+}
+
+/// The picture for tests: a gradient with a grid, in which every tile is different.
+#[must_use]
+pub fn test_picture(width: u16, height: u16) -> Picture {
+    let mut picture = Picture::new(width, height);
+    let row = usize::from(width).saturating_mul(PIXEL).max(1);
+    for (y, row) in (0_u32..).zip(picture.pixels.chunks_exact_mut(row)) {
+        for (x, pixel) in (0_u32..).zip(row.chunks_exact_mut(PIXEL)) {
+            let grid = x % 64 == 0 || y % 64 == 0;
+            let byte = |n: u32| u8::try_from(n % 256).unwrap_or_default();
+            let colour =
+                if grid { [255, 255, 255, 0] } else { [byte(y / 3), byte(x / 4), byte(x / 8 + y / 8), 0] };
+            pixel.copy_from_slice(&colour);
+        }
+    }
+    picture
+}
+
+/// What of a screen the expert has seen, and what has changed since.
+#[derive(Debug)]
+pub(crate) struct Tiles {
+    seen: Picture,
+    now: Picture,
+    /// Tiles not looked at yet since `now` was taken, in reading order: the next one.
+    next: Option<(u16, u16)>,
+    /// Everything is sent once more.
+    all: bool,
+}
+
+impl Tiles {
+    pub(crate) fn new(width: u16, height: u16) -> Self {
+        let picture = Picture::new(width, height);
+        Self { seen: picture.clone(), now: picture, next: None, all: true }
+    }
+
+    /// Everything is to be sent again.
+    pub(crate) const fn refresh(&mut self) {
+        self.all = true;
+    }
+
+    /// Whether what was captured has been looked at.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.next.is_none()
+    }
+
+    pub(crate) fn capture(&mut self, source: &mut dyn DisplaySource) -> io::Result<()> {
+        source.capture(&mut self.now)?;
+        self.next = Some((0, 0));
+        Ok(())
+    }
+
+    /// Appends the next tile that has changed; `false` when there is none left.
+    pub(crate) fn encode(&mut self, out: &mut BytesMut) -> Result<bool, RdpError> {
+        while let Some((x, y)) = self.next {
+            let (width, height) = (TILE.min(self.now.width - x), TILE.min(self.now.height - y));
+            let right = x.saturating_add(TILE);
+            self.next = if right < self.now.width {
+                Some((right, y))
+            } else {
+                Some((0, y.saturating_add(TILE))).filter(|(_, y)| *y < self.now.height)
+            };
+            let changed = !self.now.rows(x, y, width, height).eq(self.seen.rows(x, y, width, height));
+            if changed || self.all {
+                let tile = encode(&self.now, x, y, width, height)?;
+                out.extend_from_slice(&tile);
+                if self.next.is_none() {
+                    self.finish();
+                }
+                return Ok(true);
+            }
+        }
+        self.finish();
+        Ok(false)
+    }
+
+    fn finish(&mut self) {
+        std::mem::swap(&mut self.seen, &mut self.now);
+        self.all = false;
+    }
+}
+
+/// One tile as a fast-path bitmap update: rows from bottom to top, width padded to a multiple of 4.
+fn encode(picture: &Picture, x: u16, y: u16, width: u16, height: u16) -> Result<Vec<u8>, RdpError> {
+    let padded = width.next_multiple_of(4);
+    let mut pixels = Vec::with_capacity(usize::from(padded) * usize::from(height) * PIXEL);
+    for row in picture.rows(x, y, width, height).rev() {
+        pixels.extend_from_slice(row);
+        let last = row.last_chunk::<PIXEL>().copied().unwrap_or_default();
+        for _ in width..padded {
+            pixels.extend_from_slice(&last);
+        }
+    }
+    let mut encoder = BitmapStreamEncoder::new(padded.into(), height.into());
+    let raw = pixels.len() / PIXEL * 3 + 2;
+    let mut data = vec![0; raw * 2];
+    let written = encoder.encode_bitmap::<BgrAChannels>(&pixels, &mut data, true).ok().filter(|n| *n <= raw);
+    let written = match written {
+        Some(written) => written,
+        None => encoder
+            .encode_bitmap::<BgrAChannels>(&pixels, &mut data, false)
+            .map_err(|_| RdpError::Protocol("a tile that cannot be written"))?,
+    };
+    let bitmap = BitmapData {
+        rectangle: InclusiveRectangle {
+            left: x,
+            top: y,
+            right: x.saturating_add(width).saturating_sub(1),
+            bottom: y.saturating_add(height).saturating_sub(1),
+        },
+        width: padded,
+        height,
+        bits_per_pixel: 32,
+        compression_flags: Compression::BITMAP_COMPRESSION | Compression::NO_BITMAP_COMPRESSION_HDR,
+        compressed_data_header: None,
+        bitmap_data: data.get(..written).unwrap_or_default(),
+    };
+    fast_path(&BitmapUpdateData { rectangles: vec![bitmap] })
+}
+
+fn fast_path(update: &BitmapUpdateData<'_>) -> Result<Vec<u8>, RdpError> {
+    let broken = |_| RdpError::Protocol("an update that cannot be written");
+    let mut data = vec![0; update.size()];
+    update.encode(&mut WriteCursor::new(&mut data)).map_err(broken)?;
+    let pdu = FastPathUpdatePdu {
+        fragmentation: Fragmentation::Single,
+        update_code: UpdateCode::Bitmap,
+        compression_flags: None,
+        compression_type: None,
+        data: &data,
+    };
+    let header = FastPathHeader::new(EncryptionFlags::empty(), pdu.size());
+    let mut frame = encode_vec(&header).map_err(broken)?;
+    frame.extend_from_slice(&encode_vec(&pdu).map_err(broken)?);
+    Ok(frame)
+}

@@ -1,0 +1,39 @@
+//! Why a connection fails.
+
+use std::io;
+
+/// Why a connection cannot be made or does not go on. Holds nothing that the peer wrote, so it can be logged.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum RdpError {
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The peer has closed the connection.
+    #[error("the peer has closed the connection")]
+    Closed,
+    /// The peer does not keep to the protocol.
+    #[error("the peer does not keep to RDP: {0}")]
+    Protocol(&'static str),
+    /// IronRDP does not understand the peer, in the step named.
+    #[error("the RDP connection failed in {0}")]
+    Connection(&'static str),
+    /// The peer does not offer the security that the policy demands.
+    #[error("the peer does not offer the security that is demanded")]
+    Security,
+    /// TLS failed.
+    #[error("TLS failed")]
+    Tls,
+    /// A step took too long.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The screen can no longer be read.
+    #[error("the screen cannot be read: {0}")]
+    Display(io::Error),
+    /// The session refuses what it was given.
+    #[error("{0}")]
+    Session(#[from] ra_session::Misuse),
+    /// The configuration of the session is not usable.
+    #[error("{0}")]
+    Configuration(&'static str),
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod channels;
+mod chunk;
+mod display;
+mod dvc;
+mod error;
+mod input;
+mod novice;
+mod tls;
+mod wire;
+
+pub use display::{DisplaySource, Picture, test_picture};
+pub use error::RdpError;
+pub use input::{InputEvent, InputSink, MouseButton, NoInput};
+pub use novice::{NoviceConnection, NoviceOptions, NoviceServer, Security};

@@ -1,0 +1,395 @@
+//! The novice: an RDP server for one expert ([MS-RA] 3.2).
+
+mod accept;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ironrdp_core::{decode, encode_vec};
+use ironrdp_pdu::Action;
+use ironrdp_pdu::input::fast_path::FastPathInput;
+use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
+use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu, ShareDataPdu};
+use ironrdp_pdu::x224::X224;
+use ra_session::{Attempts, Channel, Event, Input, Novice, NoviceConfig, Output, Role, Time};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::rustls::ServerConfig;
+use tracing::{debug, info};
+
+use crate::channels::{Brought, Channels};
+use crate::chunk::user_data;
+use crate::display::{DisplaySource, Tiles};
+use crate::input::{InputSink, translate};
+use crate::wire::{Activity, Frame, Wire};
+use crate::{RdpError, tls};
+
+/// How often the screen is looked at.
+const CAPTURE: Duration = Duration::from_millis(100);
+/// Bytes that wait to be sent before nothing is added to them: a slow reader gets fewer pictures, not more memory.
+const HIGH_WATER: usize = 256 << 10;
+/// How long the expert may take to answer for its dynamic channels.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Which security is offered ([MS-RDPBCGR] 5.3, 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Security {
+    /// TLS, and nothing else.
+    #[default]
+    Tls,
+    /// Standard RDP security at its lowest level: nothing is encrypted. For tests and trusted connections only.
+    Rdp,
+    /// TLS if the expert offers it.
+    Any,
+}
+
+/// What a novice decides about its connections.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub struct NoviceOptions {
+    /// Security.
+    pub security: Security,
+    /// How long an expert may take until its RDP connection stands.
+    pub connect_timeout: Duration,
+    /// Most bytes of one channel message.
+    pub message_limit: usize,
+}
+
+impl Default for NoviceOptions {
+    /// TLS, 30 seconds, 1 MiB.
+    fn default() -> Self {
+        Self { security: Security::Tls, connect_timeout: Duration::from_secs(30), message_limit: 1 << 20 }
+    }
+}
+
+/// Listens for experts.
+#[derive(Debug)]
+pub struct NoviceServer {
+    listeners: Vec<TcpListener>,
+    options: NoviceOptions,
+    tls: Arc<ServerConfig>,
+}
+
+impl NoviceServer {
+    /// Listens on all addresses.
+    ///
+    /// # Errors
+    /// [`RdpError::Io`] when one cannot be had; [`RdpError::Tls`].
+    pub async fn bind(addresses: &[SocketAddr], options: NoviceOptions) -> Result<Self, RdpError> {
+        let mut listeners = Vec::new();
+        for address in addresses {
+            listeners.push(TcpListener::bind(address).await?);
+        }
+        if listeners.is_empty() {
+            return Err(RdpError::Configuration("there is no address to listen on"));
+        }
+        Ok(Self { listeners, options, tls: tls::server_config()? })
+    }
+
+    /// The addresses, with their real ports.
+    ///
+    /// # Errors
+    /// [`RdpError::Io`].
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, RdpError> {
+        self.listeners.iter().map(|l| l.local_addr().map_err(RdpError::from)).collect()
+    }
+
+    /// The next connection, which has not sent anything yet. May be dropped at any time.
+    ///
+    /// # Errors
+    /// [`RdpError::Io`].
+    pub async fn accept(&self) -> Result<TcpStream, RdpError> {
+        let accepting = self.listeners.iter().map(|listener| Box::pin(listener.accept()));
+        let mut accepting: Vec<_> = accepting.collect();
+        let (stream, _) = std::future::poll_fn(|cx| {
+            for one in &mut accepting {
+                if let std::task::Poll::Ready(accepted) = one.as_mut().poll(cx) {
+                    return std::task::Poll::Ready(accepted);
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Makes the RDP connection on a stream and begins the session: one screen, one place for input.
+    ///
+    /// # Errors
+    /// [`RdpError`]. FreeRDP asks for TLS first and comes again without it when it is told that TLS is not to be had: the
+    /// first connection then ends with [`RdpError::Security`].
+    pub async fn connect(
+        &self,
+        stream: TcpStream,
+        config: NoviceConfig,
+        attempts: Attempts,
+        display: Box<dyn DisplaySource>,
+        input: Box<dyn InputSink>,
+    ) -> Result<NoviceConnection, RdpError> {
+        let size = display.size();
+        let connecting = accept::accept(stream, &self.options, Arc::clone(&self.tls), size);
+        let accepted =
+            timeout(self.options.connect_timeout, connecting).await.map_err(|_| RdpError::TimedOut)??;
+        let started = Instant::now();
+        let novice = Novice::new(Time(0), config, attempts);
+        let mut session = novice.map_err(|_| RdpError::Configuration("the name cannot be written"))?;
+        session.client_info(accepted.client_info);
+        let ids = accepted.ids;
+        let mut channels = Channels::new(Role::Novice, ids, self.options.message_limit);
+        if ids.drdynvc.is_some() {
+            channels.dvc.start();
+            for channel in [Channel::Control, Channel::Chat, Channel::Commands] {
+                channels.dvc.create(channel);
+            }
+        }
+        let (width, height) = size;
+        let mut connection = NoviceConnection {
+            wire: accepted.wire,
+            channels,
+            session,
+            started,
+            settling: Some(started + SETTLE),
+            waiting: if ids.drdynvc.is_some() { 3 } else { 0 },
+            display,
+            tiles: Tiles::new(width, height),
+            sharing: false,
+            suppressed: false,
+            next_capture: started,
+            input,
+            io_channel: accepted.io_channel,
+            due: None,
+            over: false,
+        };
+        connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
+        connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
+        for frame in accepted.early {
+            connection.frame(&frame)?;
+        }
+        info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "an expert has connected");
+        Ok(connection)
+    }
+}
+
+/// A connection with one expert. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
+pub struct NoviceConnection {
+    wire: Wire<accept::Stream>,
+    channels: Channels,
+    session: Novice,
+    started: Instant,
+    /// Until when answers about dynamic channels are waited for; `None` once the session has begun.
+    settling: Option<Instant>,
+    /// Dynamic channels of which nothing is known yet.
+    waiting: usize,
+    display: Box<dyn DisplaySource>,
+    tiles: Tiles,
+    sharing: bool,
+    /// The expert does not want pictures now.
+    suppressed: bool,
+    next_capture: Instant,
+    input: Box<dyn InputSink>,
+    io_channel: u16,
+    due: Option<Time>,
+    over: bool,
+}
+
+impl std::fmt::Debug for NoviceConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NoviceConnection").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl NoviceConnection {
+    /// The session: for decisions, chat, files and questions about its state. Call [`next`](Self::next) afterwards.
+    pub fn session(&mut self) -> &mut Novice {
+        &mut self.session
+    }
+
+    /// The next event; `None` when the connection is over. Sends, receives and looks at the screen meanwhile. May be dropped
+    /// at any time without losing anything, as in `select!`.
+    ///
+    /// # Errors
+    /// [`RdpError`]: the connection is over.
+    pub async fn next(&mut self) -> Result<Option<Event>, RdpError> {
+        loop {
+            if let Some(event) = self.pump()? {
+                return Ok(Some(event));
+            }
+            if self.over {
+                return self.finish().await.map(|()| None);
+            }
+            self.show()?;
+            let now = Instant::now();
+            let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
+            let capture = (self.sharing && !self.suppressed && self.wire.pending() < HIGH_WATER)
+                .then_some(self.next_capture);
+            let deadline = [due, capture, self.settling].into_iter().flatten().min();
+            let deadline = deadline.unwrap_or(now + Duration::from_secs(3600));
+            tokio::select! {
+                activity = self.wire.activity() => match activity? {
+                    Activity::Frame(frame) => self.frame(&frame)?,
+                    Activity::Drained => {}
+                    Activity::Closed => return Err(RdpError::Closed),
+                },
+                () = sleep_until(deadline) => self.tick()?,
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        let elapsed = self.started.elapsed().as_millis();
+        Time(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    fn tell(&mut self, input: Input<'_>, really: bool) {
+        if really {
+            self.session.handle(self.now(), input);
+        }
+    }
+
+    fn tick(&mut self) -> Result<(), RdpError> {
+        self.session.handle(self.now(), Input::Tick);
+        if self.settling.is_some_and(|settling| settling <= Instant::now()) {
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    /// The channels are settled: the session begins.
+    fn begin(&mut self) -> Result<(), RdpError> {
+        self.settling = None;
+        debug!("the channels are settled");
+        self.session.start(self.now())?;
+        Ok(())
+    }
+
+    /// Takes what the session has to say, up to the next event.
+    fn pump(&mut self) -> Result<Option<Event>, RdpError> {
+        loop {
+            match self.session.poll() {
+                Output::Send { channel, bytes } => self.channels.send(channel, &bytes, self.wire.output())?,
+                Output::Open(channel) => self.channels.dvc.create(channel),
+                Output::Close(channel) => self.channels.dvc.close(channel),
+                Output::Event(event) => {
+                    match event {
+                        Event::Established(_) => {
+                            self.sharing = true;
+                            self.next_capture = Instant::now();
+                        }
+                        Event::Closed(_) => {
+                            self.sharing = false;
+                            self.over = true;
+                        }
+                        _ => {}
+                    }
+                    self.channels.flush(self.wire.output())?;
+                    return Ok(Some(event));
+                }
+                Output::Wait(due) => {
+                    self.due = due;
+                    self.channels.flush(self.wire.output())?;
+                    return Ok(None);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends what has changed on the screen, as long as there is room.
+    fn show(&mut self) -> Result<(), RdpError> {
+        if !self.sharing || self.suppressed {
+            return Ok(());
+        }
+        while self.wire.pending() < HIGH_WATER {
+            if self.tiles.is_done() {
+                if self.next_capture > Instant::now() {
+                    return Ok(());
+                }
+                self.next_capture = Instant::now() + CAPTURE;
+                self.tiles.capture(&mut *self.display).map_err(RdpError::Display)?;
+            }
+            self.tiles.encode(self.wire.output())?;
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &Frame) -> Result<(), RdpError> {
+        if frame.action == Action::FastPath {
+            self.fast_path(&frame.bytes);
+            return Ok(());
+        }
+        let Some((channel, data)) = user_data(Role::Novice, &frame.bytes) else {
+            if let Ok(X224(McsMessage::DisconnectProviderUltimatum(_))) =
+                decode::<X224<McsMessage<'_>>>(&frame.bytes)
+            {
+                return Err(RdpError::Closed);
+            }
+            return Ok(());
+        };
+        match self.channels.receive(channel, &data)? {
+            Some(Some(brought)) => {
+                self.settle(&brought)?;
+                self.session.handle(self.now(), brought.input());
+            }
+            Some(None) => {}
+            None if channel == self.io_channel => self.share_data(&data),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Whether all is known about the dynamic channels of the session.
+    fn settle(&mut self, brought: &Brought) -> Result<(), RdpError> {
+        if self.settling.is_none() {
+            return Ok(());
+        }
+        if let Brought::Opened(channel) | Brought::Closed(channel) = brought
+            && matches!(channel, Channel::Control | Channel::Chat | Channel::Commands)
+        {
+            self.waiting = self.waiting.saturating_sub(1);
+            if self.waiting == 0 {
+                // After this one is told.
+                self.settling = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    fn fast_path(&mut self, frame: &[u8]) {
+        let Ok(input) = decode::<FastPathInput>(frame) else { return };
+        for event in input.input_events() {
+            // Asked for every event: control may end between two of them.
+            if self.session.may_deliver_input() {
+                translate(event, |event| self.input.input(event));
+            }
+        }
+    }
+
+    fn share_data(&mut self, data: &[u8]) {
+        let Ok(header) = decode::<ShareControlHeader>(data) else { return };
+        let ShareControlPdu::Data(data) = header.share_control_pdu else { return };
+        match data.share_data_pdu {
+            ShareDataPdu::RefreshRectangle(_) => self.tiles.refresh(),
+            ShareDataPdu::SuppressOutput(suppress) => {
+                self.suppressed = suppress.desktop_rect.is_none();
+                self.tiles.refresh();
+            }
+            ShareDataPdu::ShutdownRequest => self.session.close(),
+            _ => {}
+        }
+    }
+
+    /// Sends what is left and ends the connection.
+    async fn finish(&mut self) -> Result<(), RdpError> {
+        let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
+        if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
+            self.wire.send(&bytes);
+        }
+        match timeout(Duration::from_secs(5), self.wire.flush()).await {
+            Ok(Err(RdpError::Io(e))) if e.kind() != io::ErrorKind::BrokenPipe => Err(RdpError::Io(e)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The RDP connection sequence of the server, stepped by hand ([MS-RDPBCGR] 1.3.1.1).
+
+use std::sync::Arc;
+
+use ironrdp_acceptor::{Acceptor, AcceptorResult, AcceptorState};
+use ironrdp_connector::{DesktopSize, Sequence as _, state_downcast};
+use ironrdp_core::{AsAny, WriteBuf, decode, encode_vec};
+use ironrdp_pdu::gcc::ChannelName;
+use ironrdp_pdu::mcs::SendDataRequest;
+use ironrdp_pdu::nego::{ConnectionConfirm, ConnectionRequest, FailureCode, SecurityProtocol};
+use ironrdp_pdu::rdp::ClientInfoPdu;
+use ironrdp_pdu::rdp::capability_sets::{
+    Bitmap, BitmapDrawingFlags, CapabilitySet, General, GeneralExtraFlags, Input, InputFlags, Order,
+    OrderFlags, OrderSupportExFlags, Pointer, VirtualChannel, VirtualChannelFlags,
+};
+use ironrdp_pdu::x224::X224;
+use ironrdp_pdu::{Action, PduResult};
+use ironrdp_svc::{SvcMessage, SvcProcessor, SvcServerProcessor};
+use ra_session::{ClientInfo, Role};
+use remassist_core::Secret;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tracing::debug;
+
+use super::{NoviceOptions, Security};
+use crate::RdpError;
+use crate::channels::Ids;
+use crate::chunk::user_data;
+use crate::wire::{Frame, Wire};
+
+/// The stream of a connection.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+pub(super) type Stream = Box<dyn Duplex>;
+
+/// The I/O channel of the acceptor.
+const IO_CHANNEL: u16 = 1003;
+/// Frames of channels that may come before the connection is finished.
+const EARLY: usize = 64;
+
+/// A connection that stands.
+pub(super) struct Accepted {
+    pub(super) wire: Wire<Stream>,
+    pub(super) client_info: ClientInfo,
+    pub(super) ids: Ids,
+    pub(super) io_channel: u16,
+    /// What came on the channels before the end of the sequence.
+    pub(super) early: Vec<Frame>,
+}
+
+macro_rules! channels {
+    ($($type:ident $name:literal;)*) => {$(
+        /// Has the acceptor join the channel; what comes on it never gets there.
+        #[derive(Debug)]
+        struct $type;
+
+        impl AsAny for $type {
+            fn as_any(&self) -> &dyn core::any::Any {
+                self
+            }
+            fn as_any_mut(&mut self) -> &mut dyn core::any::Any {
+                self
+            }
+        }
+
+        impl SvcProcessor for $type {
+            fn channel_name(&self) -> ChannelName {
+                ChannelName::from_static($name)
+            }
+            fn process(&mut self, _: &[u8]) -> PduResult<Vec<SvcMessage>> {
+                Ok(Vec::new())
+            }
+        }
+
+        impl SvcServerProcessor for $type {}
+    )*};
+}
+
+channels! {
+    Remdesk b"remdesk\0";
+    Encomsp b"encomsp\0";
+    Drdynvc b"drdynvc\0";
+}
+
+fn capabilities(width: u16, height: u16) -> Vec<CapabilitySet> {
+    vec![
+        // [MS-RA] 3.3: demanded of both.
+        CapabilitySet::General(General {
+            extra_flags: GeneralExtraFlags::FASTPATH_OUTPUT_SUPPORTED,
+            refresh_rect_support: true,
+            suppress_output_support: true,
+            ..General::default()
+        }),
+        CapabilitySet::Bitmap(Bitmap {
+            pref_bits_per_pix: 32,
+            desktop_width: width,
+            desktop_height: height,
+            desktop_resize_flag: true,
+            drawing_flags: BitmapDrawingFlags::ALLOW_SKIP_ALPHA,
+        }),
+        CapabilitySet::Order(Order::new(OrderFlags::empty(), OrderSupportExFlags::empty(), 2048, 224)),
+        CapabilitySet::Pointer(Pointer { color_pointer_cache_size: 20, pointer_cache_size: 20 }),
+        CapabilitySet::Input(Input {
+            input_flags: InputFlags::SCANCODES | InputFlags::UNICODE | InputFlags::FASTPATH_INPUT_2,
+            keyboard_layout: 0,
+            keyboard_type: None,
+            keyboard_subtype: 0,
+            keyboard_function_key: 12,
+            keyboard_ime_filename: String::new(),
+        }),
+        CapabilitySet::VirtualChannel(VirtualChannel {
+            flags: VirtualChannelFlags::NO_COMPRESSION,
+            chunk_size: None,
+        }),
+    ]
+}
+
+pub(super) async fn accept(
+    stream: TcpStream,
+    options: &NoviceOptions,
+    tls: Arc<ServerConfig>,
+    (width, height): (u16, u16),
+) -> Result<Accepted, RdpError> {
+    let mut plain = Wire::new(stream);
+    let request = plain.frame().await?;
+    let protocol = choose(options.security, &request, &mut plain).await?;
+    let size = DesktopSize { width, height };
+    let mut acceptor = Acceptor::new(protocol, size, capabilities(width, height), None);
+    acceptor.attach_static_channel(Remdesk);
+    acceptor.attach_static_channel(Encomsp);
+    acceptor.attach_static_channel(Drdynvc);
+    let mut out = WriteBuf::new();
+    step(&mut acceptor, &request.bytes, &mut out, &mut plain)?;
+    while acceptor.reached_security_upgrade().is_none() {
+        if acceptor.next_pdu_hint().is_some() {
+            return Err(RdpError::Protocol("no negotiation"));
+        }
+        step(&mut acceptor, &[], &mut out, &mut plain)?;
+    }
+    plain.flush().await?;
+    let tcp = plain.into_stream()?;
+    let stream: Stream = if protocol.is_empty() {
+        Box::new(tcp)
+    } else {
+        Box::new(TlsAcceptor::from(tls).accept(tcp).await.map_err(|_| RdpError::Tls)?)
+    };
+    acceptor.mark_security_upgrade_as_done();
+    finish(acceptor, Wire::new(stream), out).await
+}
+
+/// What the expert asks for, and what it gets ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2).
+async fn choose(
+    security: Security,
+    request: &Frame,
+    wire: &mut Wire<TcpStream>,
+) -> Result<SecurityProtocol, RdpError> {
+    let request = decode::<X224<ConnectionRequest>>(&request.bytes);
+    let X224(request) = request.map_err(|_| RdpError::Protocol("no X.224 connection request"))?;
+    let offers_tls = request.protocol.contains(SecurityProtocol::SSL);
+    let refusal = match (security, offers_tls) {
+        (Security::Tls | Security::Any, true) => return Ok(SecurityProtocol::SSL),
+        (Security::Rdp | Security::Any, false) if request.protocol.is_empty() => {
+            return Ok(SecurityProtocol::empty());
+        }
+        (Security::Rdp, _) => FailureCode::SSL_NOT_ALLOWED_BY_SERVER,
+        (Security::Tls | Security::Any, false) => FailureCode::SSL_REQUIRED_BY_SERVER,
+    };
+    debug!(?security, "the expert is told which security to use");
+    if let Ok(bytes) = encode_vec(&X224(ConnectionConfirm::Failure { code: refusal })) {
+        wire.send(&bytes);
+    }
+    wire.flush().await?;
+    Err(RdpError::Security)
+}
+
+fn step<S: AsyncRead + AsyncWrite + Unpin>(
+    acceptor: &mut Acceptor,
+    input: &[u8],
+    out: &mut WriteBuf,
+    wire: &mut Wire<S>,
+) -> Result<(), RdpError> {
+    let name = acceptor.state().name();
+    out.clear();
+    acceptor.step(input, None, out).map_err(|_| RdpError::Connection(name))?;
+    wire.send(out.filled());
+    Ok(())
+}
+
+async fn finish(
+    mut acceptor: Acceptor,
+    mut wire: Wire<Stream>,
+    mut out: WriteBuf,
+) -> Result<Accepted, RdpError> {
+    let (mut client_info, mut early) = (None, Vec::new());
+    loop {
+        if let Some(result) = acceptor.get_result() {
+            let client_info = client_info.ok_or(RdpError::Protocol("no Client Info PDU"))?;
+            let (ids, io_channel) = ids(&result);
+            return Ok(Accepted { wire, client_info, ids, io_channel, early });
+        }
+        if acceptor.next_pdu_hint().is_none() {
+            step(&mut acceptor, &[], &mut out, &mut wire)?;
+            continue;
+        }
+        let frame = wire.frame().await?;
+        let state = state_downcast::<AcceptorState>(acceptor.state());
+        match state {
+            Some(AcceptorState::SecureSettingsExchange { .. }) => client_info = Some(client_info_of(&frame)?),
+            // The acceptor would take what comes on other channels for its own.
+            Some(
+                AcceptorState::CapabilitiesWaitConfirm { .. } | AcceptorState::ConnectionFinalization { .. },
+            ) if frame.action == Action::FastPath
+                || user_data(Role::Novice, &frame.bytes).is_some_and(|(id, _)| id != IO_CHANNEL) =>
+            {
+                if early.len() >= EARLY {
+                    return Err(RdpError::Protocol("too much before the connection is finished"));
+                }
+                early.push(frame);
+                continue;
+            }
+            _ => {}
+        }
+        step(&mut acceptor, &frame.bytes, &mut out, &mut wire)?;
+    }
+}
+
+/// [MS-RA] 2.2.7.2. `ClientInfo` of IronRDP shows the password in its `Debug`: it is never formatted here.
+fn client_info_of(frame: &Frame) -> Result<ClientInfo, RdpError> {
+    let broken = RdpError::Protocol("a Client Info PDU that cannot be read");
+    let Ok(X224(data)) = decode::<X224<SendDataRequest<'_>>>(&frame.bytes) else { return Err(broken) };
+    let Ok(pdu) = decode::<ClientInfoPdu>(&data.user_data) else { return Err(broken) };
+    let info = pdu.client_info;
+    Ok(ClientInfo {
+        working_dir: Secret::new(info.work_dir),
+        alternate_shell: Secret::new(info.alternate_shell),
+        user_name: info.credentials.username,
+    })
+}
+
+fn ids(result: &AcceptorResult) -> (Ids, u16) {
+    let channels = &result.static_channels;
+    let ids = Ids {
+        initiator: result.user_channel_id,
+        remdesk: channels.get_channel_id_by_type::<Remdesk>(),
+        encomsp: channels.get_channel_id_by_type::<Encomsp>(),
+        drdynvc: channels.get_channel_id_by_type::<Drdynvc>(),
+    };
+    (ids, result.io_channel_id)
+}

@@ -1,0 +1,166 @@
+//! Frames of RDP on a stream, both ways at once.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use ironrdp_pdu::Action;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::RdpError;
+
+/// Most bytes that are read before a frame is taken out: a whole frame, and what came with it.
+const READ_AHEAD: usize = 128 << 10;
+/// What is read at a time.
+const READ: usize = 16 << 10;
+
+/// A whole frame.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// X.224 (slow path) or fast path.
+    pub(crate) action: Action,
+    pub(crate) bytes: BytesMut,
+}
+
+/// What happened on the wire.
+#[derive(Debug)]
+pub(crate) enum Activity {
+    /// A frame came.
+    Frame(Frame),
+    /// All that was to be sent has been handed to the system.
+    Drained,
+    /// The peer has closed its end.
+    Closed,
+}
+
+/// A stream, what was read of it, and what is to be written.
+#[derive(Debug)]
+pub(crate) struct Wire<S> {
+    stream: S,
+    input: BytesMut,
+    output: BytesMut,
+    /// Written to the stream and not flushed yet.
+    dirty: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, input: BytesMut::new(), output: BytesMut::new(), dirty: false }
+    }
+
+    /// The stream, when nothing is under way on it.
+    ///
+    /// # Errors
+    /// [`RdpError::Protocol`] when the peer has sent more than it may at this point.
+    pub(crate) fn into_stream(self) -> Result<S, RdpError> {
+        if self.input.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(RdpError::Protocol("more than one message before the security upgrade"))
+        }
+    }
+
+    /// Queues bytes to be sent.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+    }
+
+    /// Where to append what is to be sent.
+    pub(crate) fn output(&mut self) -> &mut BytesMut {
+        &mut self.output
+    }
+
+    /// Bytes that wait to be sent.
+    pub(crate) fn pending(&self) -> usize {
+        self.output.len()
+    }
+
+    /// The next thing that happens. May be dropped at any time without losing anything.
+    pub(crate) async fn activity(&mut self) -> Result<Activity, RdpError> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// The next frame.
+    pub(crate) async fn frame(&mut self) -> Result<Frame, RdpError> {
+        loop {
+            match self.activity().await? {
+                Activity::Frame(frame) => return Ok(frame),
+                Activity::Drained => {}
+                Activity::Closed => return Err(RdpError::Closed),
+            }
+        }
+    }
+
+    /// Sends all that waits.
+    pub(crate) async fn flush(&mut self) -> Result<(), RdpError> {
+        poll_fn(|cx| self.poll_write(cx)).await?;
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Activity, RdpError>> {
+        let waited = !self.output.is_empty() || self.dirty;
+        let written = self.poll_write(cx)?.is_ready();
+        if let Some(frame) = self.take()? {
+            return Poll::Ready(Ok(Activity::Frame(frame)));
+        }
+        if waited && written {
+            return Poll::Ready(Ok(Activity::Drained));
+        }
+        loop {
+            if ready!(self.poll_read(cx))? == 0 {
+                return Poll::Ready(Ok(Activity::Closed));
+            }
+            if let Some(frame) = self.take()? {
+                return Poll::Ready(Ok(Activity::Frame(frame)));
+            }
+            if self.input.len() > READ_AHEAD {
+                return Poll::Ready(Err(RdpError::Protocol("a frame that is too long")));
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.output))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(written);
+            self.dirty = true;
+        }
+        if self.dirty {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.dirty = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut piece = [0; READ];
+        let mut buffer = ReadBuf::new(&mut piece);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+            // A peer that ends TLS without saying so has gone all the same: RDP has a message of its own for the end.
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
+            other => other?,
+        }
+        self.input.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// The frame at the beginning of what was read, if it is whole.
+    fn take(&mut self) -> Result<Option<Frame>, RdpError> {
+        let size = ironrdp_pdu::find_size(&self.input);
+        let Some(info) = size.map_err(|_| RdpError::Protocol("neither TPKT nor fast path"))? else {
+            return Ok(None);
+        };
+        if info.length == 0 {
+            return Err(RdpError::Protocol("a frame without length"));
+        }
+        if self.input.len() < info.length {
+            return Ok(None);
+        }
+        Ok(Some(Frame { action: info.action, bytes: self.input.split_to(info.length) }))
+    }
+}
