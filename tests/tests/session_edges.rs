@@ -389,3 +389,16 @@ fn no_token_when_no_attempt_is_left() {
     }
     assert_eq!(sent, [control(Control::Disconnect)], "no token for somebody who will not be looked at");
 }
+
+#[test]
+fn a_lost_connection_ends_everything() {
+    let mut pair = Pair::established(&pair::second(), Layout::Dynamic);
+    let id = pair.novice.files().send(FileOffer::new("a", 5)).unwrap();
+    pair.settle();
+    pair.events(Role::Novice);
+    pair.handle(Role::Novice, Input::ConnectionLost);
+    let events = novice_events(&mut pair.novice);
+    let why = ra_session::FileFailure::SessionEnded;
+    let closed = Event::Closed(ra_session::Reason::ConnectionLost);
+    assert_eq!(events, [Event::File(FileEvent::Failed { id, why }), closed]);
+}

@@ -162,6 +162,7 @@ impl NoviceServer {
             io_channel: accepted.io_channel,
             due: None,
             over: false,
+            lost: None,
         };
         connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
         connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
@@ -193,6 +194,8 @@ pub struct NoviceConnection {
     io_channel: u16,
     due: Option<Time>,
     over: bool,
+    /// Why the connection is gone.
+    lost: Option<RdpError>,
 }
 
 impl std::fmt::Debug for NoviceConnection {
@@ -207,18 +210,22 @@ impl NoviceConnection {
         &mut self.session
     }
 
-    /// The next event; `None` when the connection is over. Sends, receives and looks at the screen meanwhile. May be dropped
+    /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends, receives and looks at the screen meanwhile. May be dropped
     /// at any time without losing anything, as in `select!`.
     ///
     /// # Errors
-    /// [`RdpError`]: the connection is over.
+    /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the expert has just gone is no error.
     pub async fn next(&mut self) -> Result<Option<Event>, RdpError> {
         loop {
             if let Some(event) = self.pump()? {
                 return Ok(Some(event));
             }
             if self.over {
-                return self.finish().await.map(|()| None);
+                return match self.lost.take() {
+                    None => self.finish().await.map(|()| None),
+                    Some(RdpError::Closed) => Ok(None),
+                    Some(error) => Err(error),
+                };
             }
             self.show()?;
             let now = Instant::now();
@@ -227,13 +234,19 @@ impl NoviceConnection {
                 .then_some(self.next_capture);
             let deadline = [due, capture, self.settling].into_iter().flatten().min();
             let deadline = deadline.unwrap_or(now + Duration::from_secs(3600));
-            tokio::select! {
-                activity = self.wire.activity() => match activity? {
-                    Activity::Frame(frame) => self.frame(&frame)?,
-                    Activity::Drained => {}
-                    Activity::Closed => return Err(RdpError::Closed),
+            let done = tokio::select! {
+                activity = self.wire.activity() => match activity {
+                    Ok(Activity::Frame(frame)) => self.frame(&frame),
+                    Ok(Activity::Drained) => Ok(()),
+                    Ok(Activity::Closed) => Err(RdpError::Closed),
+                    Err(error) => Err(error),
                 },
-                () = sleep_until(deadline) => self.tick()?,
+                () = sleep_until(deadline) => self.tick(),
+            };
+            if let Err(error) = done {
+                // The session tells first what comes of it: files fail, control ends.
+                self.lost = Some(error);
+                self.session.handle(self.now(), Input::ConnectionLost);
             }
         }
     }

@@ -95,6 +95,7 @@ pub(crate) fn handle(side: &mut impl Side, now: Time, input: Input<'_>) {
             }
         }
         Input::ChannelClosed(channel) => closed(side, channel),
+        Input::ConnectionLost => close(side, Reason::ConnectionLost),
         Input::Tick => core.link.tick(),
     }
     let core = side.core();

@@ -23,6 +23,8 @@ pub enum Input<'a> {
     ChannelOpened(Channel),
     /// A channel is gone, or could not be created.
     ChannelClosed(Channel),
+    /// The connection is gone, and every channel with it.
+    ConnectionLost,
     /// Time has passed. Due at the time that [`Output::Wait`] names; earlier or later does no harm.
     Tick,
 }
@@ -34,6 +36,7 @@ impl fmt::Debug for Input<'_> {
             Self::Data { channel, bytes } => write!(f, "Data({channel}, {} bytes)", bytes.len()),
             Self::ChannelOpened(channel) => write!(f, "ChannelOpened({channel})"),
             Self::ChannelClosed(channel) => write!(f, "ChannelClosed({channel})"),
+            Self::ConnectionLost => f.write_str("ConnectionLost"),
             Self::Tick => f.write_str("Tick"),
         }
     }
@@ -194,6 +197,8 @@ pub enum Reason {
     Peer,
     /// A channel that a session cannot do without is gone.
     ChannelLost(Channel),
+    /// The connection is gone.
+    ConnectionLost,
     /// The other side answered the handshake with an error code.
     Refused(ErrorCode),
     /// Novice: the expert did not prove that it knows connection string and password.
@@ -224,6 +229,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Local => f.write_str("closed here"),
             Self::Peer => f.write_str("the peer disconnected"),
+            Self::ConnectionLost => f.write_str("the connection is gone"),
             Self::ChannelLost(channel) => write!(f, "the channel {channel} is gone"),
             Self::Refused(code) => write!(f, "the other side answered {code}"),
             Self::NotVerified => f.write_str("the expert does not know connection string and password"),
