@@ -149,7 +149,7 @@ impl Client {
             server_random,
             self.options.salted_mac,
         );
-        out.extend(secure.write(send, flags, body.rest().to_vec(), true, true)?);
+        out.extend(secure.write(send, flags, body.rest().to_vec(), true)?);
         self.random = Zeroizing::default();
         self.state = State::Secure(Box::new(secure));
         Ok(out)

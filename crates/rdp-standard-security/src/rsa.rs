@@ -60,8 +60,9 @@ impl Modulus {
         let exponent_bits = u32::try_from(exponent.len()).ok()?.checked_mul(8)?;
         let exponent = Zeroizing::new(BoxedUint::from_le_slice(exponent, exponent_bits).ok()?);
         let params = BoxedMontyParams::new(Option::<Odd<_>>::from(Odd::new(modulus))?);
-        let power = BoxedMontyForm::new((*base).clone(), &params).pow(&exponent);
-        let mut bytes = Zeroizing::new(power.retrieve().to_le_bytes().into_vec());
+        let base = Zeroizing::new(BoxedMontyForm::new((*base).clone(), &params));
+        let power = Zeroizing::new(Zeroizing::new(base.pow(&exponent)).retrieve());
+        let mut bytes = Zeroizing::new(power.to_le_bytes().into_vec());
         bytes.truncate(self.bytes.len());
         Some(bytes)
     }

@@ -127,16 +127,16 @@ impl Secure {
         if Some(send.channel) == self.channels.message {
             // Carries a header already.
             let (flags, body) = read_header(&send.data)?;
-            return self.write(send, flags, body.rest().to_vec(), self.encrypts(), true);
+            return self.write(send, flags, body.rest().to_vec(), self.encrypts());
         }
         if send.channel != self.channels.io {
-            return self.write(send, 0, data.to_vec(), self.encrypts(), false);
+            return self.write(send, 0, data.to_vec(), self.encrypts());
         }
         if self.licensing && is_licensing(data) {
             let (flags, body) = read_header(&send.data)?;
             let ours = if self.side == Side::Server { flag::LICENSE_ENCRYPT } else { 0 };
             let encrypts = self.encrypts() && self.encrypted_licenses;
-            return self.write(send, flags | ours, body.rest().to_vec(), encrypts, true);
+            return self.write(send, flags | ours, body.rest().to_vec(), encrypts);
         }
         if self.side == Side::Server {
             self.licensing = false;
@@ -145,27 +145,26 @@ impl Secure {
         if kind == Some(SharePdu::Redirection) && self.side == Side::Server {
             // Standard security has its own form of it, always encrypted ([MS-RDPBCGR] 2.2.13.2.1).
             let body = data.get(REDIRECTION_HEADER_LEN..).unwrap_or_default();
-            return self.write(send, flag::REDIRECTION, body.to_vec(), true, false);
+            return self.write(send, flag::REDIRECTION, body.to_vec(), true);
         }
         let mut body = data.to_vec();
         if let Some(kind) = kind {
             set_salted(kind, &mut body, self.salted_mac);
         }
-        let out = self.write(send, 0, body.clone(), self.encrypts(), false)?;
+        let out = self.write(send, 0, body.clone(), self.encrypts())?;
         self.capabilities(kind, &body);
         Ok(out)
     }
 
-    /// Writes data behind the header that belongs to it; `basic` keeps flags that were there.
+    /// Writes data behind the header that belongs to it.
     pub(crate) fn write(
         &mut self,
         send: &SendData<'_>,
         flags: u16,
         mut body: Vec<u8>,
         encrypted: bool,
-        basic: bool,
     ) -> Result<Vec<u8>, Error> {
-        let kept = if basic { flags & !(flag::ENCRYPT | flag::SECURE_CHECKSUM) } else { flags };
+        let kept = flags & !(flag::ENCRYPT | flag::SECURE_CHECKSUM);
         if !encrypted {
             return send.write(&[&header(kept), body.as_slice()].concat());
         }
