@@ -344,13 +344,61 @@ fn the_salted_mac_is_used_when_both_announce_it() {
         for number in 0..8 {
             let [down, up] = traffic(number);
             let wire = server.outgoing(&down).unwrap();
-            let salted = if number % 4 == 3 { u16::from(wire[0] & 0x40) << 5 } else { flags(&wire) & 0x0800 };
-            assert_eq!(salted, salt);
+            assert_eq!(salted(&wire), salt);
             assert_eq!(normal(&client.incoming(&wire).unwrap()), down);
             let wire = client.outgoing(&up).unwrap();
+            assert_eq!(salted(&wire), salt);
             assert_eq!(normal(&server.incoming(&wire).unwrap().unwrap()), up);
         }
     }
+}
+
+/// SEC_SECURE_CHECKSUM, also of a fast-path frame.
+fn salted(frame: &[u8]) -> u16 {
+    if frame[0] == 3 { flags(frame) & 0x0800 } else { u16::from(frame[0] & 0x40) << 5 }
+}
+
+#[test]
+fn licensing_is_in_clear_for_those_who_cannot() {
+    let (client, server) = options(Method::Bits128, Level::High);
+    // A client that says nothing of encrypted licensing.
+    let (mut client, mut server) = layers_until(client, server, Until::Selected);
+    let mut sent = client.outgoing(&rdp::client_info()).unwrap();
+    let at = security_header(&sent);
+    assert_eq!(sent[at..at + 2], [1, 2]);
+    sent[at + 1] = 0;
+    let (exchange, info) = sent.split_at(frame_len(&sent).unwrap().unwrap());
+    server.incoming(exchange).unwrap();
+    server.incoming(info).unwrap();
+    let wire = server.outgoing(&rdp::license()).unwrap();
+    assert_eq!(flags(&wire), 0x0280);
+    client.incoming(&wire).unwrap();
+    // A server that says nothing of it.
+    let (mut client, _) = pair(Method::Bits128, Level::High);
+    client.incoming(&rdp::license()).unwrap();
+    let answer = send(true, IO, &[&[0x80, 0, 0, 0], annotated("4.1.11", "clear").as_slice()].concat());
+    assert_eq!(client.outgoing(&answer).unwrap(), answer);
+}
+
+#[test]
+fn what_leaves_two_readings_is_refused() {
+    let security = |response: &[u8]| response.windows(2).position(|bytes| bytes == [2, 0x0C]).unwrap();
+    // The block of the channels becomes a second block of security, or an unknown one.
+    let change = |kind| {
+        answer(|response| {
+            let at = security(response) - 16;
+            response[at] = kind;
+        })
+    };
+    expect!["TS_UD_SC_SEC1.encryptionMethod at byte 104: the block stands twice ([MS-RDPBCGR] 2.2.1.4.3)"]
+        .assert_eq(&change(2));
+    expect!["TS_UD_SC_NET.MCSChannelId at byte 74: the block is missing ([MS-RDPBCGR] 2.2.1.4.4)"]
+        .assert_eq(&change(9));
+    let (mut client, _) = pair(Method::Bits128, Level::High);
+    let mut long = send(false, STATIC, b"\0\0\0\0data!");
+    long[13] -= 1;
+    expect!["mcsSDrq.userData at byte 22: 1 bytes left after the value ([MS-RDPBCGR] 2.2.1.10)"]
+        .assert_eq(&text(client.incoming(&long)));
 }
 
 #[test]
@@ -465,6 +513,7 @@ fn pdus_out_of_sequence_are_errors() {
     assert_eq!(text(at(Until::Offered).0.incoming(&send(false, IO, b"data"))), early);
     assert_eq!(text(at(Until::Offered).1.incoming(&initial)), early);
     assert_eq!(text(at(Until::Selected).0.outgoing(&send(true, STATIC, b"data"))), early);
+    assert_eq!(text(at(Until::Selected).0.outgoing(&send(true, IO, b"\x80\0\0\0data"))), early);
     assert_eq!(text(at(Until::Selected).0.incoming(&fast_path(0, b"update"))), early);
     expect!["something else than the Security Exchange PDU has no place here ([MS-RDPBCGR] 3.3.5.3.10)"]
         .assert_eq(&text(at(Until::Selected).1.incoming(&rdp::client_info())));
