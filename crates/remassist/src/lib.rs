@@ -15,3 +15,5 @@ pub use ra_invitation as invitation;
 pub use ra_session as session;
 #[cfg(feature = "rccommand")]
 pub use rccommand;
+#[cfg(feature = "standard-security")]
+pub use rdp_standard_security as standard_security;

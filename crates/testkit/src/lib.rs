@@ -5,5 +5,6 @@ pub mod damage;
 pub mod laws;
 pub mod oracles;
 pub mod pair;
+pub mod rdp;
 pub mod sample;
 pub mod vectors;

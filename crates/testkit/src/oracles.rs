@@ -7,16 +7,26 @@ mod core;
 mod invitation;
 mod rccommand;
 mod session;
+mod standard_security;
 
 /// An oracle by the name of its fuzz target.
 pub type Oracle = (&'static str, fn(&[u8]));
 
 /// Every oracle.
 pub fn all() -> impl Iterator<Item = Oracle> {
-    [channel::ALL, comqc::ALL, connstring::ALL, core::ALL, invitation::ALL, rccommand::ALL, session::ALL]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        channel::ALL,
+        comqc::ALL,
+        connstring::ALL,
+        core::ALL,
+        invitation::ALL,
+        rccommand::ALL,
+        session::ALL,
+        standard_security::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Runs the oracle of a name: what a fuzz target does.
