@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 
 use ra_rdp::{
     DisplaySource, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, Picture, RdpError, Security,
@@ -13,6 +12,7 @@ use remassist::session::{Attempts, ControlEvent, Credentials, Event, FileEvent, 
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
+use tokio::sync::mpsc;
 
 use crate::Failure;
 use crate::args::{Allow, DisplayArg, EventsArg, NoviceArgs, SecurityArg};
@@ -43,7 +43,11 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
     let server = NoviceServer::bind(&args.listen, options).await.map_err(failed)?;
     let addresses: Vec<String> =
         server.addresses().map_err(failed)?.iter().map(ToString::to_string).collect();
-    let endpoints: Vec<_> = addresses.iter().filter_map(|a| Endpoint::parse(a)).collect();
+    let mut endpoints: Vec<_> = addresses.iter().filter_map(|a| Endpoint::parse(a)).collect();
+    if args.file_type == 1 {
+        // FreeRDP skips the first address of such a file.
+        endpoints.extend_from_within(..1);
+    }
     let hashes = KeyHashes::random()?;
     let made = invite::make(args.file_type, &args.name, &endpoints, &hashes, args.minutes, &password)?;
     let (string, stub) = (made.connection_string.expose(), made.pass_stub.expose());
@@ -61,7 +65,7 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
         let stream = server.accept().await.map_err(failed)?;
         let mut config = NoviceConfig::new([credentials.clone()]);
         config.options.name.clone_from(&args.name);
-        let (typed, keys) = mpsc::channel();
+        let (typed, keys) = mpsc::unbounded_channel();
         let sink = Box::new(move |event: InputEvent| {
             let _nobody_reads = typed.send(event);
         });
@@ -109,7 +113,7 @@ struct Session<'s, 'o> {
     args: &'s NoviceArgs,
     reporter: &'s mut Reporter<'o>,
     lines: &'s mut Lines<BufReader<Stdin>>,
-    keys: mpsc::Receiver<InputEvent>,
+    keys: mpsc::UnboundedReceiver<InputEvent>,
     files: BTreeMap<TransferId, (PathBuf, NamedTempFile)>,
 }
 
@@ -130,6 +134,10 @@ impl Session<'_, '_> {
         loop {
             let event = tokio::select! {
                 event = connection.next() => event.map_err(failed)?,
+                Some(key) = self.keys.recv() => {
+                    self.reporter.say("input", &format!("{key:?}"), json!({}))?;
+                    continue;
+                }
                 line = self.lines.next_line(), if typing => {
                     match line? {
                         Some(line) => self.line(connection, &line, &mut question)?,
@@ -138,9 +146,6 @@ impl Session<'_, '_> {
                     continue;
                 }
             };
-            for key in self.keys.try_iter() {
-                self.reporter.say("input", &format!("{key:?}"), json!({}))?;
-            }
             let Some(event) = event else { return Ok(established) };
             established |= matches!(event, Event::Established(_));
             self.reporter.event(&event)?;

@@ -1,5 +1,8 @@
 //! Real peers. docs/interop.md tells what each scenario proves.
 
+mod novice;
+mod screen;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
@@ -21,19 +24,25 @@ const SCENARIOS: &[Scenario] = &[
     ("a type 2 invitation brings the expert to our address", type_2),
     ("a type 2 invitation with the wrong password does not", type_2_wrong_password),
     ("a type 1 invitation brings the expert to our address", type_1),
+    ("xfreerdp is helped into our novice: TLS, type 2", novice::tls),
+    ("the same without TLS", novice::rdp),
+    ("the same with an invitation of type 1", novice::type_1),
+    ("xfreerdp with another PassStub is refused", novice::wrong_pass_stub),
+    ("xfreerdp is refused by the user", novice::refused),
 ];
 
 /// Runs every scenario, a failed one twice.
 pub fn interop(program: Option<PathBuf>) -> Result<Outcome> {
-    if !(installed("xfreerdp") && installed("Xvfb")) {
+    let all = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
+    if !all() {
         if output("id -u").as_deref() == Some("0") {
             let _may_fail = sh("apt-get update -qq").and_then(|()| {
-                sh("env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends freerdp2-x11 xvfb")
+                sh("env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends freerdp2-x11 xvfb xdotool")
             });
         }
-        if !(installed("xfreerdp") && installed("Xvfb")) {
-            println!("!!!! SKIPPED: xfreerdp and Xvfb are not installed and cannot be !!!!");
-            return Ok(Outcome::Skipped("no xfreerdp or Xvfb".into()));
+        if !all() {
+            println!("!!!! SKIPPED: xfreerdp, Xvfb and xdotool are not installed and cannot be !!!!");
+            return Ok(Outcome::Skipped("no xfreerdp, Xvfb or xdotool".into()));
         }
     }
     let program = match program {
@@ -142,7 +151,8 @@ impl Lane {
     fn new(program: PathBuf) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("remassist-interop-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-        let mut xvfb = command("Xvfb -displayfd 1 -screen 0 1024x768x24 -nolisten tcp");
+        let mut xvfb = command("Xvfb -displayfd 1 -screen 0 1024x768x24 -nolisten tcp -fbdir");
+        xvfb.arg(&folder);
         let mut xvfb = Killed::spawn(xvfb.stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let out = xvfb.0.stdout.take().expect("piped");
         let (sender, number) = mpsc::channel();
@@ -169,6 +179,15 @@ impl Lane {
         if status.success() { Ok(file) } else { Err(format!("remassist invite ended with {status}")) }
     }
 
+    /// xfreerdp with an invitation.
+    fn xfreerdp(&self, file: &Path, password: &str, address: Option<SocketAddr>) -> Command {
+        let mut expert = Command::new("xfreerdp");
+        expert.arg(file).arg(format!("/assistance:{password}")).arg("/cert:ignore");
+        expert.args(address.map(|a| format!("/v:{a}")));
+        expert.env("DISPLAY", &self.display).env("HOME", &self.folder).stdin(Stdio::null());
+        expert
+    }
+
     /// Starts xfreerdp with an invitation and waits for what comes first; the program is ended in any case.
     fn expert(
         &self,
@@ -177,10 +196,7 @@ impl Lane {
         address: Option<SocketAddr>,
         listener: &Listener,
     ) -> Result<Event> {
-        let mut expert = Command::new("xfreerdp");
-        expert.arg(file).arg(format!("/assistance:{password}")).arg("/cert:ignore");
-        expert.args(address.map(|a| format!("/v:{a}")));
-        expert.env("DISPLAY", &self.display).env("HOME", &self.folder).stdin(Stdio::null());
+        let mut expert = self.xfreerdp(file, password, address);
         let mut expert = Killed::spawn(expert.stdout(Stdio::null()).stderr(Stdio::piped()))?;
         let mut errors = expert.0.stderr.take().expect("piped");
         let ended = listener.sender.clone();
