@@ -13,4 +13,4 @@ mod wire;
 pub use display::{DisplaySource, Picture, test_picture};
 pub use error::RdpError;
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};
-pub use novice::{NoviceConnection, NoviceOptions, NoviceServer, Security};
+pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer, Security};

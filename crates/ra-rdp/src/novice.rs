@@ -2,9 +2,11 @@
 
 mod accept;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ironrdp_core::{decode, encode_vec};
@@ -15,6 +17,7 @@ use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu, ShareDataPd
 use ironrdp_pdu::x224::X224;
 use ra_session::{Attempts, Channel, Event, Input, Novice, NoviceConfig, Output, Role, Time};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use tracing::{debug, info};
@@ -30,6 +33,8 @@ use crate::{RdpError, tls};
 const CAPTURE: Duration = Duration::from_millis(100);
 /// Bytes that wait to be sent before nothing is added to them: a slow reader gets fewer pictures, not more memory.
 const HIGH_WATER: usize = 256 << 10;
+/// Connections that may wait beside each other before anything has come on them.
+const CALLERS: usize = 64;
 /// How long the expert may take to answer for its dynamic channels.
 const SETTLE: Duration = Duration::from_secs(3);
 
@@ -68,6 +73,8 @@ impl Default for NoviceOptions {
 #[derive(Debug)]
 pub struct NoviceServer {
     listeners: Vec<TcpListener>,
+    /// Connections on which nothing has come yet.
+    callers: JoinSet<Result<Caller, RdpError>>,
     options: NoviceOptions,
     tls: Arc<ServerConfig>,
 }
@@ -85,7 +92,7 @@ impl NoviceServer {
         if listeners.is_empty() {
             return Err(RdpError::Configuration("there is no address to listen on"));
         }
-        Ok(Self { listeners, options, tls: tls::server_config()? })
+        Ok(Self { listeners, callers: JoinSet::new(), options, tls: tls::server_config()? })
     }
 
     /// The addresses, with their real ports.
@@ -96,41 +103,44 @@ impl NoviceServer {
         self.listeners.iter().map(|l| l.local_addr().map_err(RdpError::from)).collect()
     }
 
-    /// The next connection, which has not sent anything yet. May be dropped at any time.
+    /// The next expert: a connection on which an RDP connection was asked for. Experts dial all addresses at once, so
+    /// connections on which nothing comes hold up nobody: they wait beside each other, a bounded number of them and for a
+    /// bounded time. May be dropped at any time without losing anything.
     ///
     /// # Errors
-    /// [`RdpError::Io`].
-    pub async fn accept(&self) -> Result<TcpStream, RdpError> {
-        let accepting = self.listeners.iter().map(|listener| Box::pin(listener.accept()));
-        let mut accepting: Vec<_> = accepting.collect();
-        let (stream, _) = std::future::poll_fn(|cx| {
-            for one in &mut accepting {
-                if let std::task::Poll::Ready(accepted) = one.as_mut().poll(cx) {
-                    return std::task::Poll::Ready(accepted);
+    /// [`RdpError::Io`] when nobody can be listened to any more.
+    pub async fn accept(&mut self) -> Result<Caller, RdpError> {
+        loop {
+            tokio::select! {
+                stream = any(&self.listeners), if self.callers.len() < CALLERS => {
+                    let stream = stream?;
+                    let timeout = self.options.connect_timeout;
+                    self.callers.spawn(Caller::of(stream, timeout));
                 }
+                Some(caller) = self.callers.join_next() => match caller {
+                    Ok(Ok(caller)) => return Ok(caller),
+                    Ok(Err(error)) => debug!(%error, "a connection that asked for nothing"),
+                    Err(_) => {}
+                },
             }
-            std::task::Poll::Pending
-        })
-        .await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        }
     }
 
-    /// Makes the RDP connection on a stream and begins the session: one screen, one place for input.
+    /// Makes the RDP connection with an expert and begins the session: one screen, one place for input.
     ///
     /// # Errors
     /// [`RdpError`]. FreeRDP asks for TLS first and comes again without it when it is told that TLS is not to be had: the
     /// first connection then ends with [`RdpError::Security`].
     pub async fn connect(
         &self,
-        stream: TcpStream,
+        caller: Caller,
         config: NoviceConfig,
         attempts: Attempts,
         display: Box<dyn DisplaySource>,
         input: Box<dyn InputSink>,
     ) -> Result<NoviceConnection, RdpError> {
         let size = display.size();
-        let connecting = accept::accept(stream, &self.options, Arc::clone(&self.tls), size);
+        let connecting = accept::accept(caller, &self.options, Arc::clone(&self.tls), size);
         let accepted =
             timeout(self.options.connect_timeout, connecting).await.map_err(|_| RdpError::TimedOut)??;
         let started = Instant::now();
@@ -171,6 +181,40 @@ impl NoviceServer {
         }
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "an expert has connected");
         Ok(connection)
+    }
+}
+
+/// The next connection of any listener.
+async fn any(listeners: &[TcpListener]) -> Result<TcpStream, RdpError> {
+    let accepted = poll_fn(|cx| {
+        let mut ready = listeners.iter().map(|listener| listener.poll_accept(cx));
+        ready.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    });
+    let (stream, _) = accepted.await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Somebody who asks for an RDP connection.
+#[derive(Debug)]
+pub struct Caller {
+    pub(crate) wire: Wire<TcpStream>,
+    pub(crate) request: Frame,
+    address: SocketAddr,
+}
+
+impl Caller {
+    async fn of(stream: TcpStream, patience: Duration) -> Result<Self, RdpError> {
+        let address = stream.peer_addr()?;
+        let mut wire = Wire::new(stream);
+        let request = timeout(patience, wire.frame()).await.map_err(|_| RdpError::TimedOut)??;
+        Ok(Self { wire, request, address })
+    }
+
+    /// Where it calls from.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

@@ -40,7 +40,7 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
         SecurityArg::Rdp => Security::Rdp,
         SecurityArg::Any => Security::Any,
     };
-    let server = NoviceServer::bind(&args.listen, options).await.map_err(failed)?;
+    let mut server = NoviceServer::bind(&args.listen, options).await.map_err(failed)?;
     let addresses: Vec<String> =
         server.addresses().map_err(failed)?.iter().map(ToString::to_string).collect();
     let mut endpoints: Vec<_> = addresses.iter().filter_map(|a| Endpoint::parse(a)).collect();
@@ -62,14 +62,14 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
     let mut attempts = Attempts::new(ATTEMPTS);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
-        let stream = server.accept().await.map_err(failed)?;
+        let caller = server.accept().await.map_err(failed)?;
         let mut config = NoviceConfig::new([credentials.clone()]);
         config.options.name.clone_from(&args.name);
         let (typed, keys) = mpsc::unbounded_channel();
         let sink = Box::new(move |event: InputEvent| {
             let _nobody_reads = typed.send(event);
         });
-        let connected = server.connect(stream, config, attempts, display(args.display), sink).await;
+        let connected = server.connect(caller, config, attempts, display(args.display), sink).await;
         let mut connection = match connected {
             Ok(connection) => connection,
             Err(error) => {

@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tracing::debug;
 
-use super::{NoviceOptions, Security};
+use super::{Caller, NoviceOptions, Security};
 use crate::RdpError;
 use crate::channels::Ids;
 use crate::chunk::user_data;
@@ -118,13 +118,12 @@ fn capabilities(width: u16, height: u16) -> Vec<CapabilitySet> {
 }
 
 pub(super) async fn accept(
-    stream: TcpStream,
+    caller: Caller,
     options: &NoviceOptions,
     tls: Arc<ServerConfig>,
     (width, height): (u16, u16),
 ) -> Result<Accepted, RdpError> {
-    let mut plain = Wire::new(stream);
-    let request = plain.frame().await?;
+    let Caller { wire: mut plain, request, .. } = caller;
     let protocol = choose(options.security, &request, &mut plain).await?;
     let size = DesktopSize { width, height };
     let mut acceptor = Acceptor::new(protocol, size, capabilities(width, height), None);
