@@ -24,6 +24,10 @@ pub enum RdpError {
     /// TLS failed.
     #[error("TLS failed")]
     Tls,
+    /// Standard RDP security failed.
+    #[cfg(feature = "standard-security")]
+    #[error("{0}")]
+    Standard(rdp_standard_security::Error),
     /// A step took too long.
     #[error("no answer in time")]
     TimedOut,

@@ -44,7 +44,8 @@ pub enum Security {
     /// TLS, and nothing else.
     #[default]
     Tls,
-    /// Standard RDP security at its lowest level: nothing is encrypted. For tests and trusted connections only.
+    /// Standard RDP security: old and weak encryption if [`NoviceOptions::standard`] is set, none otherwise. For peers that know
+    /// nothing else, for tests, and for connections that are protected by other means.
     Rdp,
     /// TLS if the expert offers it.
     Any,
@@ -60,12 +61,21 @@ pub struct NoviceOptions {
     pub connect_timeout: Duration,
     /// Most bytes of one channel message.
     pub message_limit: usize,
+    /// Encryption of standard RDP security, where TLS is not used: the key of the server, and what is selected.
+    #[cfg(feature = "standard-security")]
+    pub standard: Option<(rdp_standard_security::ServerKey, rdp_standard_security::ServerOptions)>,
 }
 
 impl Default for NoviceOptions {
     /// TLS, 30 seconds, 1 MiB.
     fn default() -> Self {
-        Self { security: Security::Tls, connect_timeout: Duration::from_secs(30), message_limit: 1 << 20 }
+        Self {
+            security: Security::Tls,
+            connect_timeout: Duration::from_secs(30),
+            message_limit: 1 << 20,
+            #[cfg(feature = "standard-security")]
+            standard: None,
+        }
     }
 }
 

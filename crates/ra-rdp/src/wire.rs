@@ -35,19 +35,49 @@ pub(crate) enum Activity {
     Closed,
 }
 
+/// What stands between RDP and the stream: standard RDP security, or nothing.
+pub(crate) trait Layer: std::fmt::Debug + Send {
+    /// Whole frames on their way out.
+    fn outgoing(&mut self, frames: &[u8]) -> Result<Vec<u8>, RdpError>;
+    /// A frame that came; `None` when it was for the layer.
+    fn incoming(&mut self, frame: &[u8]) -> Result<Option<Vec<u8>>, RdpError>;
+}
+
 /// A stream, what was read of it, and what is to be written.
 #[derive(Debug)]
 pub(crate) struct Wire<S> {
     stream: S,
     input: BytesMut,
+    /// Whole frames that the layer has not seen yet.
+    staged: BytesMut,
     output: BytesMut,
+    layer: Option<Box<dyn Layer>>,
     /// Written to the stream and not flushed yet.
     dirty: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), output: BytesMut::new(), dirty: false }
+        Self {
+            stream,
+            input: BytesMut::new(),
+            staged: BytesMut::new(),
+            output: BytesMut::new(),
+            layer: None,
+            dirty: false,
+        }
+    }
+
+    /// Puts a layer between RDP and the stream, from now on.
+    #[cfg(feature = "standard-security")]
+    pub(crate) fn set_layer(&mut self, layer: Box<dyn Layer>) {
+        self.layer = Some(layer);
+    }
+
+    /// The same wire over another stream: what stands between stays.
+    pub(crate) fn boxed<T>(self, map: impl FnOnce(S) -> T) -> Wire<T> {
+        let Self { stream, input, staged, output, layer, dirty } = self;
+        Wire { stream: map(stream), input, staged, output, layer, dirty }
     }
 
     /// The stream, when nothing is under way on it.
@@ -64,17 +94,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Queues bytes to be sent.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.output.extend_from_slice(bytes);
+        self.staged.extend_from_slice(bytes);
     }
 
     /// Where to append what is to be sent.
     pub(crate) fn output(&mut self) -> &mut BytesMut {
-        &mut self.output
+        &mut self.staged
     }
 
     /// Bytes that wait to be sent.
     pub(crate) fn pending(&self) -> usize {
-        self.output.len()
+        self.output.len().saturating_add(self.staged.len())
     }
 
     /// The next thing that happens. May be dropped at any time without losing anything.
@@ -95,11 +125,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Sends all that waits.
     pub(crate) async fn flush(&mut self) -> Result<(), RdpError> {
+        self.seal()?;
         poll_fn(|cx| self.poll_write(cx)).await?;
         Ok(())
     }
 
+    /// Passes what is staged through the layer.
+    fn seal(&mut self) -> Result<(), RdpError> {
+        let staged = self.staged.split();
+        match &mut self.layer {
+            _ if staged.is_empty() => {}
+            Some(layer) => self.output.extend_from_slice(&layer.outgoing(&staged)?),
+            None if self.output.is_empty() => self.output = staged,
+            None => self.output.extend_from_slice(&staged),
+        }
+        Ok(())
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Activity, RdpError>> {
+        self.seal()?;
         let waited = !self.output.is_empty() || self.dirty;
         let written = self.poll_write(cx)?.is_ready();
         if let Some(frame) = self.take()? {
@@ -149,8 +193,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// The frame at the beginning of what was read, if it is whole.
+    /// The next frame of what was read, if it is whole, as RDP sees it.
     fn take(&mut self) -> Result<Option<Frame>, RdpError> {
+        while let Some(frame) = self.split()? {
+            let Some(layer) = &mut self.layer else { return Ok(Some(frame)) };
+            if let Some(bytes) = layer.incoming(&frame.bytes)? {
+                return Ok(Some(Frame { action: frame.action, bytes: BytesMut::from(&bytes[..]) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The frame at the beginning of what was read, if it is whole.
+    fn split(&mut self) -> Result<Option<Frame>, RdpError> {
         let size = ironrdp_pdu::find_size(&self.input);
         let Some(info) = size.map_err(|_| RdpError::Protocol("neither TPKT nor fast path"))? else {
             return Ok(None);

@@ -146,6 +146,9 @@ pub struct NoviceArgs {
     /// Security of the RDP connection.
     #[arg(long, value_enum, default_value_t = SecurityArg::Tls)]
     pub security: SecurityArg,
+    /// Encryption where TLS is not used; all of it is old and weak.
+    #[arg(long, value_enum, default_value_t = EncryptionArg::Bits128)]
+    pub encryption: EncryptionArg,
     /// What to share.
     #[arg(long, value_enum, default_value_t = DisplayArg::Test)]
     pub display: DisplayArg,
@@ -167,10 +170,25 @@ pub struct NoviceArgs {
 pub enum SecurityArg {
     /// TLS only.
     Tls,
-    /// No encryption: for tests.
+    /// Standard RDP security; see --encryption.
     Rdp,
     /// TLS if the expert offers it.
     Any,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EncryptionArg {
+    /// None at all: for tests.
+    None,
+    /// RC4 with 40 bits.
+    #[value(name = "40")]
+    Bits40,
+    /// RC4 with 56 bits.
+    #[value(name = "56")]
+    Bits56,
+    /// RC4 with 128 bits.
+    #[value(name = "128")]
+    Bits128,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -102,6 +102,12 @@ pub struct KeyHashes {
 }
 
 impl KeyHashes {
+    /// Of a key ([MS-RAI] 2.2.2).
+    pub fn of(public_key_blob: &[u8]) -> Self {
+        let sha256 = KeyHash::compute(HashAlgorithm::Sha256, public_key_blob);
+        Self { sha1: KeyHash::compute_sha1(public_key_blob), sha256 }
+    }
+
     /// Of no key at all: there is none to compare under TLS.
     pub fn random() -> Result<Self, Failure> {
         let digest = STANDARD.encode(random::<20>()?).into();
@@ -112,8 +118,7 @@ impl KeyHashes {
 fn key_hashes(args: &InviteArgs) -> Result<KeyHashes, Failure> {
     if let Some(path) = &args.public_key {
         let blob = input::read(path)?;
-        let sha256 = KeyHash::compute(HashAlgorithm::Sha256, &blob);
-        return Ok(KeyHashes { sha1: KeyHash::compute_sha1(&blob), sha256 });
+        return Ok(KeyHashes::of(&blob));
     }
     let note = "no --public-key: the key hash is random, an expert that checks it will refuse the server";
     writeln!(io::stderr(), "remassist: note: {note}")?;

@@ -15,9 +15,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 use tokio::sync::mpsc;
 
 use crate::Failure;
-use crate::args::{Allow, DisplayArg, EventsArg, NoviceArgs, SecurityArg};
+use crate::args::{Allow, DisplayArg, EncryptionArg, EventsArg, NoviceArgs, SecurityArg};
 use crate::invite::{self, KeyHashes};
 use crate::report::Reporter;
+use ra_rdp::rdp_standard_security::{Methods, ServerOptions};
 
 /// Experts that may fail to prove that they have the invitation.
 const ATTEMPTS: u32 = 5;
@@ -40,6 +41,17 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
         SecurityArg::Rdp => Security::Rdp,
         SecurityArg::Any => Security::Any,
     };
+    let mut hashes = KeyHashes::random()?;
+    if options.security != Security::Tls && args.encryption != EncryptionArg::None {
+        let key = ra_rdp::generate_server_key().map_err(failed)?;
+        hashes = KeyHashes::of(&key.public_key_blob());
+        let methods = match args.encryption {
+            EncryptionArg::Bits40 => Methods::BIT_40,
+            EncryptionArg::Bits56 => Methods::BIT_56,
+            EncryptionArg::Bits128 | EncryptionArg::None => Methods::BIT_128,
+        };
+        options.standard = Some((key, ServerOptions { methods, ..ServerOptions::default() }));
+    }
     let mut server = NoviceServer::bind(&args.listen, options).await.map_err(failed)?;
     let addresses: Vec<String> =
         server.addresses().map_err(failed)?.iter().map(ToString::to_string).collect();
@@ -48,7 +60,6 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
         // FreeRDP skips the first address of such a file.
         endpoints.extend_from_within(..1);
     }
-    let hashes = KeyHashes::random()?;
     let made = invite::make(args.file_type, &args.name, &endpoints, &hashes, args.minutes, &password)?;
     let (string, stub) = (made.connection_string.expose(), made.pass_stub.expose());
     let credentials = Credentials::invitation(string, Some(password.expose()), Some(stub));

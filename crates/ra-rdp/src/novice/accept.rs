@@ -125,6 +125,16 @@ pub(super) async fn accept(
 ) -> Result<Accepted, RdpError> {
     let Caller { wire: mut plain, request, .. } = caller;
     let protocol = choose(options.security, &request, &mut plain).await?;
+    #[cfg(feature = "standard-security")]
+    let request = match &options.standard {
+        Some((key, selected)) if protocol.is_empty() => {
+            let mut layer = crate::standard::server(key, *selected)?;
+            let bytes = layer.incoming(&request.bytes)?.unwrap_or_default();
+            plain.set_layer(layer);
+            Frame { action: request.action, bytes: bytes[..].into() }
+        }
+        _ => request,
+    };
     let size = DesktopSize { width, height };
     let mut acceptor = Acceptor::new(protocol, size, capabilities(width, height), None);
     acceptor.attach_static_channel(Remdesk);
@@ -139,14 +149,14 @@ pub(super) async fn accept(
         step(&mut acceptor, &[], &mut out, &mut plain)?;
     }
     plain.flush().await?;
-    let tcp = plain.into_stream()?;
-    let stream: Stream = if protocol.is_empty() {
-        Box::new(tcp)
-    } else {
-        Box::new(TlsAcceptor::from(tls).accept(tcp).await.map_err(|_| RdpError::Tls)?)
-    };
     acceptor.mark_security_upgrade_as_done();
-    finish(acceptor, Wire::new(stream), out).await
+    let wire = if protocol.is_empty() {
+        plain.boxed(|tcp| -> Stream { Box::new(tcp) })
+    } else {
+        let tls = TlsAcceptor::from(tls).accept(plain.into_stream()?).await.map_err(|_| RdpError::Tls)?;
+        Wire::new(Box::new(tls) as Stream)
+    };
+    finish(acceptor, wire, out).await
 }
 
 /// What the expert asks for, and what it gets ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2).

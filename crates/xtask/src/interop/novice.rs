@@ -26,10 +26,11 @@ struct Novice {
 
 impl Novice {
     fn start(lane: &Lane, kind: u8, security: &str, allow: &str) -> Result<Self> {
-        let file = lane.folder.join(format!("novice-{kind}-{security}.msrcIncident"));
+        let file = lane.folder.join(format!("novice-{kind}.msrcIncident"));
         let mut novice = Command::new(&lane.program);
         novice.args(["novice", "--listen", "127.0.0.1:0", "--password", PASSWORD, "--events", "json"]);
-        novice.args(["--exit-after-session", "--security", security, "--type", &kind.to_string()]);
+        novice.args(["--exit-after-session", "--type", &kind.to_string(), "--security"]);
+        novice.args(security.split(' '));
         if !allow.is_empty() {
             novice.args(["--allow", allow]);
         }
@@ -80,7 +81,15 @@ pub fn tls(lane: &Lane) -> Result {
 }
 
 pub fn rdp(lane: &Lane) -> Result {
-    helped(lane, 2, "rdp")
+    helped(lane, 2, "rdp --encryption none")
+}
+
+/// RC4 with every length of keys.
+pub fn rc4(lane: &Lane) -> Result {
+    ["40", "56", "128"].iter().try_for_each(|bits| {
+        let security = format!("rdp --encryption {bits}");
+        helped(lane, 2, &security).map_err(|e| format!("{bits} bits: {e}"))
+    })
 }
 
 pub fn type_1(lane: &Lane) -> Result {
