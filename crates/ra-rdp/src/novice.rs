@@ -2,7 +2,6 @@
 
 mod accept;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,27 +22,13 @@ use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, Tiles};
 use crate::input::{InputSink, translate};
-use crate::wire::{Activity, Frame, Wire};
-use crate::{RdpError, tls};
+use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
+use crate::{RdpError, Security, tls};
 
 /// How often the screen is looked at.
 const CAPTURE: Duration = Duration::from_millis(100);
-/// Bytes that wait to be sent before nothing is added to them: a slow reader gets fewer pictures, not more memory.
-const HIGH_WATER: usize = 256 << 10;
 /// How long the expert may take to answer for its dynamic channels.
 const SETTLE: Duration = Duration::from_secs(3);
-
-/// Which security is offered ([MS-RDPBCGR] 5.3, 5.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Security {
-    /// TLS, and nothing else.
-    #[default]
-    Tls,
-    /// Standard RDP security at its lowest level: nothing is encrypted. For tests and trusted connections only.
-    Rdp,
-    /// TLS if the expert offers it.
-    Any,
-}
 
 /// What a novice decides about its connections.
 #[non_exhaustive]
@@ -162,6 +147,7 @@ impl NoviceServer {
             io_channel: accepted.io_channel,
             due: None,
             over: false,
+            farewell: false,
         };
         connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
         connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
@@ -175,7 +161,7 @@ impl NoviceServer {
 
 /// A connection with one expert. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
 pub struct NoviceConnection {
-    wire: Wire<accept::Stream>,
+    wire: Wire<Stream>,
     channels: Channels,
     session: Novice,
     started: Instant,
@@ -193,6 +179,8 @@ pub struct NoviceConnection {
     io_channel: u16,
     due: Option<Time>,
     over: bool,
+    /// The end was told to the peer.
+    farewell: bool,
 }
 
 impl std::fmt::Debug for NoviceConnection {
@@ -218,7 +206,8 @@ impl NoviceConnection {
                 return Ok(Some(event));
             }
             if self.over {
-                return self.finish().await.map(|()| None);
+                self.finish().await;
+                return Ok(None);
             }
             self.show()?;
             let now = Instant::now();
@@ -382,14 +371,13 @@ impl NoviceConnection {
     }
 
     /// Sends what is left and ends the connection.
-    async fn finish(&mut self) -> Result<(), RdpError> {
-        let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
-        if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
-            self.wire.send(&bytes);
+    async fn finish(&mut self) {
+        if !std::mem::replace(&mut self.farewell, true) {
+            let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
+            if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
+                self.wire.send(&bytes);
+            }
         }
-        match timeout(Duration::from_secs(5), self.wire.flush()).await {
-            Ok(Err(RdpError::Io(e))) if e.kind() != io::ErrorKind::BrokenPipe => Err(RdpError::Io(e)),
-            _ => Ok(()),
-        }
+        self.wire.close().await;
     }
 }

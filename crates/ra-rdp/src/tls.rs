@@ -11,6 +11,19 @@ use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, ServerConf
 
 use crate::RdpError;
 
+/// Which security an RDP connection has ([MS-RDPBCGR] 5.3, 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Security {
+    /// TLS, and nothing else.
+    #[default]
+    Tls,
+    /// Standard RDP security at its lowest level: nothing is encrypted. For tests and trusted connections only.
+    Rdp,
+    /// TLS if the other side has it. An expert then connects once more without, and whoever is between the two can see
+    /// to that: for tests and trusted connections only.
+    Any,
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

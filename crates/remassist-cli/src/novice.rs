@@ -5,9 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use ra_rdp::{
-    DisplaySource, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, Picture, RdpError, Security,
-};
+use ra_rdp::{DisplaySource, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, Picture, RdpError};
 use remassist::connstring::Endpoint;
 use remassist::session::{Attempts, ControlEvent, Credentials, Event, FileEvent, NoviceConfig, TransferId};
 use serde_json::json;
@@ -15,7 +13,7 @@ use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 
 use crate::Failure;
-use crate::args::{Allow, DisplayArg, EventsArg, NoviceArgs, SecurityArg};
+use crate::args::{Allow, DisplayArg, EventsArg, NoviceArgs};
 use crate::invite::{self, KeyHashes};
 use crate::report::Reporter;
 
@@ -35,11 +33,7 @@ fn failed(error: RdpError) -> Failure {
 async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Failure> {
     let password = args.password.read()?;
     let mut options = NoviceOptions::default();
-    options.security = match args.security {
-        SecurityArg::Tls => Security::Tls,
-        SecurityArg::Rdp => Security::Rdp,
-        SecurityArg::Any => Security::Any,
-    };
+    options.security = args.security.into();
     let server = NoviceServer::bind(&args.listen, options).await.map_err(failed)?;
     let addresses: Vec<String> =
         server.addresses().map_err(failed)?.iter().map(ToString::to_string).collect();
