@@ -68,6 +68,38 @@ impl Picture {
     }
 }
 
+/// A part of a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rectangle {
+    /// From the left.
+    pub x: u16,
+    /// From the top.
+    pub y: u16,
+    /// Width.
+    pub width: u16,
+    /// Height.
+    pub height: u16,
+}
+
+impl Rectangle {
+    pub(crate) const fn of(pdu: &InclusiveRectangle) -> Self {
+        Self {
+            x: pdu.left,
+            y: pdu.top,
+            width: pdu.right.saturating_sub(pdu.left).saturating_add(1),
+            height: pdu.bottom.saturating_sub(pdu.top).saturating_add(1),
+        }
+    }
+
+    /// The smallest one around both.
+    pub(crate) fn around(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let right = self.x.saturating_add(self.width).max(other.x.saturating_add(other.width));
+        let bottom = self.y.saturating_add(self.height).max(other.y.saturating_add(other.height));
+        Self { x, y, width: right.saturating_sub(x), height: bottom.saturating_sub(y) }
+    }
+}
+
 /// A screen to share.
 pub trait DisplaySource: Send {
     /// Width and height in pixels. When they change, the session ends ([MS-RA] figures 3 and 6).

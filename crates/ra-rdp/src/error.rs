@@ -37,6 +37,12 @@ pub enum RdpError {
     /// The session refuses what it was given.
     #[error("{0}")]
     Session(#[from] ra_session::Misuse),
+    /// There is no expert to be had with this configuration and this server.
+    #[error("{0}")]
+    Expert(#[from] ra_session::ExpertError),
+    /// None of the addresses could be connected to.
+    #[error("none of {0} addresses can be reached")]
+    Unreachable(usize),
     /// The configuration of the session is not usable.
     #[error("{0}")]
     Configuration(&'static str),

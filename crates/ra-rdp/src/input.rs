@@ -111,3 +111,47 @@ fn translate_mouse(mouse: &MousePdu, mut each: impl FnMut(InputEvent)) {
         }
     }
 }
+
+/// The event of [MS-RDPBCGR] 2.2.8.1.2.2 for what the expert did. `pointer`: where the pointer is; buttons and wheel happen there.
+pub(crate) fn encode(event: InputEvent, pointer: &mut (u16, u16)) -> FastPathInputEvent {
+    let keyboard = |extended, down: bool| {
+        let mut flags = KeyboardFlags::empty();
+        flags.set(KeyboardFlags::EXTENDED, extended);
+        flags.set(KeyboardFlags::RELEASE, !down);
+        flags
+    };
+    let (flags, rotation) = match event {
+        InputEvent::Key { scan_code, extended, down } => {
+            return FastPathInputEvent::KeyboardEvent(keyboard(extended, down), scan_code);
+        }
+        InputEvent::Unicode { unit, down } => {
+            return FastPathInputEvent::UnicodeKeyboardEvent(keyboard(false, down), unit);
+        }
+        InputEvent::Pointer { x, y } => {
+            *pointer = (x, y);
+            (PointerFlags::MOVE, 0)
+        }
+        InputEvent::Button { button, down } => {
+            let mut flags = match button {
+                MouseButton::Left => PointerFlags::LEFT_BUTTON,
+                MouseButton::Right => PointerFlags::RIGHT_BUTTON,
+                MouseButton::Middle => PointerFlags::MIDDLE_BUTTON_OR_WHEEL,
+            };
+            flags.set(PointerFlags::DOWN, down);
+            (flags, 0)
+        }
+        InputEvent::Wheel { delta, horizontal } => {
+            let flags =
+                if horizontal { PointerFlags::HORIZONTAL_WHEEL } else { PointerFlags::VERTICAL_WHEEL };
+            // Nine bits on the wire, and -256 would be all of them.
+            (flags, delta.clamp(-255, 255))
+        }
+    };
+    let (x_position, y_position) = *pointer;
+    FastPathInputEvent::MouseEvent(MousePdu {
+        flags,
+        number_of_wheel_rotation_units: rotation,
+        x_position,
+        y_position,
+    })
+}

@@ -5,18 +5,23 @@ mod chunk;
 mod display;
 mod dvc;
 mod error;
+mod expert;
 mod input;
 mod novice;
 #[cfg(feature = "standard-security")]
 mod standard;
+mod statics;
 mod tls;
+mod uploads;
 mod wire;
 
-pub use display::{DisplaySource, Picture, test_picture};
+pub use display::{DisplaySource, Picture, Rectangle, test_picture};
 pub use error::RdpError;
+pub use expert::{ExpertConnection, ExpertEvent, ExpertOptions, dial};
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};
-pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer, Security};
+pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
 #[cfg(feature = "standard-security")]
 pub use rdp_standard_security;
 #[cfg(feature = "standard-security")]
 pub use standard::generate_server_key;
+pub use tls::Security;

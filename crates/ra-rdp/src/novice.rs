@@ -3,7 +3,6 @@
 mod accept;
 
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,30 +25,15 @@ use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, Tiles};
 use crate::input::{InputSink, translate};
-use crate::wire::{Activity, Frame, Wire};
-use crate::{RdpError, tls};
+use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
+use crate::{RdpError, Security, tls};
 
 /// How often the screen is looked at.
 const CAPTURE: Duration = Duration::from_millis(100);
-/// Bytes that wait to be sent before nothing is added to them: a slow reader gets fewer pictures, not more memory.
-const HIGH_WATER: usize = 256 << 10;
 /// Connections that may wait beside each other before anything has come on them.
 const CALLERS: usize = 64;
 /// How long the expert may take to answer for its dynamic channels.
 const SETTLE: Duration = Duration::from_secs(3);
-
-/// Which security is offered ([MS-RDPBCGR] 5.3, 5.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Security {
-    /// TLS, and nothing else.
-    #[default]
-    Tls,
-    /// Standard RDP security: old and weak encryption if [`NoviceOptions::standard`] is set, none otherwise. For peers that know
-    /// nothing else, for tests, and for connections that are protected by other means.
-    Rdp,
-    /// TLS if the expert offers it.
-    Any,
-}
 
 /// What a novice decides about its connections.
 #[non_exhaustive]
@@ -183,6 +167,7 @@ impl NoviceServer {
             due: None,
             over: false,
             lost: None,
+            farewell: false,
         };
         connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
         connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
@@ -230,7 +215,7 @@ impl Caller {
 
 /// A connection with one expert. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
 pub struct NoviceConnection {
-    wire: Wire<accept::Stream>,
+    wire: Wire<Stream>,
     channels: Channels,
     session: Novice,
     started: Instant,
@@ -250,6 +235,8 @@ pub struct NoviceConnection {
     over: bool,
     /// Why the connection is gone.
     lost: Option<RdpError>,
+    /// The end was told to the peer.
+    farewell: bool,
 }
 
 impl std::fmt::Debug for NoviceConnection {
@@ -276,8 +263,10 @@ impl NoviceConnection {
             }
             if self.over {
                 return match self.lost.take() {
-                    None => self.finish().await.map(|()| None),
-                    Some(RdpError::Closed) => Ok(None),
+                    None | Some(RdpError::Closed) => {
+                        self.finish().await;
+                        Ok(None)
+                    }
                     Some(error) => Err(error),
                 };
             }
@@ -449,14 +438,13 @@ impl NoviceConnection {
     }
 
     /// Sends what is left and ends the connection.
-    async fn finish(&mut self) -> Result<(), RdpError> {
-        let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
-        if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
-            self.wire.send(&bytes);
+    async fn finish(&mut self) {
+        if !std::mem::replace(&mut self.farewell, true) {
+            let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
+            if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
+                self.wire.send(&bytes);
+            }
         }
-        match timeout(Duration::from_secs(5), self.wire.flush()).await {
-            Ok(Err(RdpError::Io(e))) if e.kind() != io::ErrorKind::BrokenPipe => Err(RdpError::Io(e)),
-            _ => Ok(()),
-        }
+        self.wire.close().await;
     }
 }

@@ -11,6 +11,20 @@ use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, ServerConf
 
 use crate::RdpError;
 
+/// Which security an RDP connection has ([MS-RDPBCGR] 5.3, 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Security {
+    /// TLS, and nothing else.
+    #[default]
+    Tls,
+    /// Standard RDP security: old and weak encryption where the options set it, none otherwise. For peers that know nothing
+    /// else, for tests, and for connections that are protected by other means.
+    Rdp,
+    /// TLS if the other side has it. An expert then connects once more without, and whoever is between the two can see
+    /// to that: no safer than [`Rdp`](Self::Rdp).
+    Any,
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -4,10 +4,12 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use ironrdp_pdu::Action;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
 
 use crate::RdpError;
 
@@ -15,6 +17,18 @@ use crate::RdpError;
 const READ_AHEAD: usize = 128 << 10;
 /// What is read at a time.
 const READ: usize = 16 << 10;
+
+/// Frames that may come before a connection is finished, to be looked at afterwards.
+pub(crate) const EARLY: usize = 64;
+/// Bytes that wait to be sent before nothing is added to them: a slow reader gets less, not more memory.
+pub(crate) const HIGH_WATER: usize = 256 << 10;
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The stream of a connection, with or without TLS.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+pub(crate) type Stream = Box<dyn Duplex>;
 
 /// A whole frame.
 #[derive(Debug)]
@@ -140,6 +154,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             None => self.output.extend_from_slice(&staged),
         }
         Ok(())
+    }
+
+    /// Sends all that waits and the end of the stream, and waits for the peer's: a stream that is dropped while something
+    /// comes may take back what was sent last. Nothing can be done about a peer that does not answer, or is gone.
+    pub(crate) async fn close(&mut self) {
+        let end = async {
+            self.flush().await?;
+            poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await?;
+            while poll_fn(|cx| self.poll_read(cx)).await? > 0 {
+                self.input.clear();
+            }
+            Ok::<(), RdpError>(())
+        };
+        let _gone_or_silent = timeout(FAREWELL, end).await;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Activity, RdpError>> {

@@ -31,6 +31,11 @@ pub enum Command {
     ///
     /// Exit status: 0 when a session has ended, 1 when none came about.
     Novice(NoviceArgs),
+    /// Give help: connect to the novice of an invitation, see its screen.
+    ///
+    /// What you type is a chat message; /control asks for mouse and keyboard, /release gives them back, /quit ends it.
+    /// Exit status: 0 when a session has ended, 1 when none came about.
+    Expert(ExpertArgs),
     /// Run whole sessions between an expert and a novice in memory, and show what they send.
     ///
     /// Exit status: 0 when every check passed.
@@ -166,13 +171,66 @@ pub struct NoviceArgs {
     pub exit_after_session: bool,
 }
 
+#[derive(Debug, ClapArgs)]
+pub struct ExpertArgs {
+    /// The invitation.
+    pub invitation: PathBuf,
+    #[command(flatten)]
+    pub password: OptionalPassword,
+    /// Your name, as the novice sees it.
+    #[arg(long, default_value = "expert")]
+    pub name: String,
+    /// Security of the RDP connection.
+    #[arg(long, value_enum, default_value_t = SecurityArg::Tls)]
+    pub security: SecurityArg,
+    /// What follows when nothing can be compared with the key hash of the invitation, as under TLS.
+    #[arg(long, value_enum, default_value_t = KeyPolicyArg::Warn)]
+    pub key_policy: KeyPolicyArg,
+    /// Where to write the screen as it was last seen.
+    #[arg(long, value_name = "PNG")]
+    pub screenshot: Option<PathBuf>,
+    /// Send a chat message.
+    #[arg(long, value_name = "TEXT")]
+    pub say: Option<String>,
+    /// Send a file.
+    #[arg(long, value_name = "FILE")]
+    pub send: Option<PathBuf>,
+    /// Ask for mouse and keyboard.
+    #[arg(long)]
+    pub request_control: bool,
+    /// Print events as JSON, one object in a line.
+    #[arg(long, value_enum)]
+    pub events: Option<EventsArg>,
+    /// End after so many seconds.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyPolicyArg {
+    /// End the connection.
+    Require,
+    /// Go on.
+    Warn,
+}
+
+impl From<SecurityArg> for ra_rdp::Security {
+    fn from(arg: SecurityArg) -> Self {
+        match arg {
+            SecurityArg::Tls => Self::Tls,
+            SecurityArg::Rdp => Self::Rdp,
+            SecurityArg::Any => Self::Any,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SecurityArg {
     /// TLS only.
     Tls,
     /// Standard RDP security; see --encryption.
     Rdp,
-    /// TLS if the expert offers it.
+    /// TLS if the other side has it; for tests.
     Any,
 }
 

@@ -10,6 +10,7 @@ mod crypt;
 mod demo;
 mod detect;
 mod encode;
+mod expert;
 mod input;
 mod inspect;
 mod invite;
@@ -63,5 +64,6 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Crypt(args) => crypt::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Novice(args) => novice::run(&args, out),
+        Command::Expert(args) => expert::run(&args, out),
     }
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 use tokio::sync::mpsc;
 
 use crate::Failure;
-use crate::args::{Allow, DisplayArg, EncryptionArg, EventsArg, NoviceArgs, SecurityArg};
+use crate::args::{Allow, DisplayArg, EncryptionArg, EventsArg, NoviceArgs};
 use crate::invite::{self, KeyHashes};
 use crate::report::Reporter;
 use ra_rdp::rdp_standard_security::{Methods, ServerOptions};
@@ -36,11 +36,7 @@ fn failed(error: RdpError) -> Failure {
 async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Failure> {
     let password = args.password.read()?;
     let mut options = NoviceOptions::default();
-    options.security = match args.security {
-        SecurityArg::Tls => Security::Tls,
-        SecurityArg::Rdp => Security::Rdp,
-        SecurityArg::Any => Security::Any,
-    };
+    options.security = args.security.into();
     let mut hashes = KeyHashes::random()?;
     if options.security != Security::Tls && args.encryption != EncryptionArg::None {
         let key = ra_rdp::generate_server_key().map_err(failed)?;

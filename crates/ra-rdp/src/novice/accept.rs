@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ironrdp_acceptor::{Acceptor, AcceptorResult, AcceptorState};
+use ironrdp_acceptor::{Acceptor, AcceptorState};
 use ironrdp_connector::{DesktopSize, Sequence as _, state_downcast};
-use ironrdp_core::{AsAny, WriteBuf, decode, encode_vec};
-use ironrdp_pdu::gcc::ChannelName;
+use ironrdp_core::{WriteBuf, decode, encode_vec};
+use ironrdp_pdu::Action;
 use ironrdp_pdu::mcs::SendDataRequest;
 use ironrdp_pdu::nego::{ConnectionConfirm, ConnectionRequest, FailureCode, SecurityProtocol};
 use ironrdp_pdu::rdp::ClientInfoPdu;
@@ -14,8 +14,6 @@ use ironrdp_pdu::rdp::capability_sets::{
     OrderFlags, OrderSupportExFlags, Pointer, VirtualChannel, VirtualChannelFlags,
 };
 use ironrdp_pdu::x224::X224;
-use ironrdp_pdu::{Action, PduResult};
-use ironrdp_svc::{SvcMessage, SvcProcessor, SvcServerProcessor};
 use ra_session::{ClientInfo, Role};
 use remassist_core::Secret;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,21 +22,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tracing::debug;
 
-use super::{Caller, NoviceOptions, Security};
-use crate::RdpError;
+use super::{Caller, NoviceOptions};
 use crate::channels::Ids;
 use crate::chunk::user_data;
-use crate::wire::{Frame, Wire};
-
-/// The stream of a connection.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-pub(super) type Stream = Box<dyn Duplex>;
+use crate::statics::{self, Drdynvc, Encomsp, Remdesk};
+use crate::wire::{EARLY, Frame, Stream, Wire};
+use crate::{RdpError, Security};
 
 /// The I/O channel of the acceptor.
 const IO_CHANNEL: u16 = 1003;
-/// Frames of channels that may come before the connection is finished.
-const EARLY: usize = 64;
 
 /// A connection that stands.
 pub(super) struct Accepted {
@@ -48,40 +40,6 @@ pub(super) struct Accepted {
     pub(super) io_channel: u16,
     /// What came on the channels before the end of the sequence.
     pub(super) early: Vec<Frame>,
-}
-
-macro_rules! channels {
-    ($($type:ident $name:literal;)*) => {$(
-        /// Has the acceptor join the channel; what comes on it never gets there.
-        #[derive(Debug)]
-        struct $type;
-
-        impl AsAny for $type {
-            fn as_any(&self) -> &dyn core::any::Any {
-                self
-            }
-            fn as_any_mut(&mut self) -> &mut dyn core::any::Any {
-                self
-            }
-        }
-
-        impl SvcProcessor for $type {
-            fn channel_name(&self) -> ChannelName {
-                ChannelName::from_static($name)
-            }
-            fn process(&mut self, _: &[u8]) -> PduResult<Vec<SvcMessage>> {
-                Ok(Vec::new())
-            }
-        }
-
-        impl SvcServerProcessor for $type {}
-    )*};
-}
-
-channels! {
-    Remdesk b"remdesk\0";
-    Encomsp b"encomsp\0";
-    Drdynvc b"drdynvc\0";
 }
 
 fn capabilities(width: u16, height: u16) -> Vec<CapabilitySet> {
@@ -206,8 +164,8 @@ async fn finish(
     loop {
         if let Some(result) = acceptor.get_result() {
             let client_info = client_info.ok_or(RdpError::Protocol("no Client Info PDU"))?;
-            let (ids, io_channel) = ids(&result);
-            return Ok(Accepted { wire, client_info, ids, io_channel, early });
+            let ids = statics::ids(result.user_channel_id, &result.static_channels);
+            return Ok(Accepted { wire, client_info, ids, io_channel: result.io_channel_id, early });
         }
         if acceptor.next_pdu_hint().is_none() {
             step(&mut acceptor, &[], &mut out, &mut wire)?;
@@ -246,15 +204,4 @@ fn client_info_of(frame: &Frame) -> Result<ClientInfo, RdpError> {
         alternate_shell: Secret::new(info.alternate_shell),
         user_name: info.credentials.username,
     })
-}
-
-fn ids(result: &AcceptorResult) -> (Ids, u16) {
-    let channels = &result.static_channels;
-    let ids = Ids {
-        initiator: result.user_channel_id,
-        remdesk: channels.get_channel_id_by_type::<Remdesk>(),
-        encomsp: channels.get_channel_id_by_type::<Encomsp>(),
-        drdynvc: channels.get_channel_id_by_type::<Drdynvc>(),
-    };
-    (ids, result.io_channel_id)
 }

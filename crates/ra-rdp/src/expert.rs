@@ -1,0 +1,401 @@
+//! The expert: an RDP client of one novice ([MS-RA] 3.1).
+
+mod connect;
+mod dial;
+
+use std::io::Read;
+use std::time::Duration;
+
+use ironrdp_connector::connection_activation::{
+    ConnectionActivationFactory, ConnectionActivationSequence, ConnectionActivationState,
+};
+use ironrdp_connector::{DesktopSize, Sequence as _, state_downcast};
+use ironrdp_core::{WriteBuf, decode, encode_vec};
+use ironrdp_graphics::image_processing::PixelFormat;
+use ironrdp_pdu::Action;
+use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
+use ironrdp_pdu::rdp::capability_sets::InputFlags;
+use ironrdp_pdu::x224::X224;
+use ironrdp_session::image::DecodedImage;
+use ironrdp_session::{ActiveStage, ActiveStageBuilder, ActiveStageOutput};
+use ra_connstring::ConnectionString;
+use ra_session::{
+    Channel, Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Output, Role, Time, TransferId,
+};
+use remassist_core::text::TextFormat as _;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info};
+
+use crate::channels::Channels;
+use crate::chunk::user_data;
+use crate::display::{Picture, Rectangle};
+use crate::input::{InputEvent, encode};
+use crate::uploads::Uploads;
+use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
+use crate::{RdpError, Security};
+
+pub use dial::dial;
+
+/// Most pixels of a novice's screen: 8,192 by 8,192.
+const PIXELS: u32 = 1 << 26;
+/// Events of input that are sent at a time.
+const INPUT: usize = 256;
+
+/// What an expert decides about its connection.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub struct ExpertOptions {
+    /// Security.
+    pub security: Security,
+    /// How long one address may take to answer.
+    pub address_timeout: Duration,
+    /// How long all of them may take.
+    pub dial_timeout: Duration,
+    /// How long the RDP connection may take once an address has answered.
+    pub connect_timeout: Duration,
+    /// Most bytes of one channel message.
+    pub message_limit: usize,
+}
+
+impl Default for ExpertOptions {
+    /// TLS, 10 seconds, 20 seconds, 30 seconds, 1 MiB.
+    fn default() -> Self {
+        Self {
+            security: Security::Tls,
+            address_timeout: Duration::from_secs(10),
+            dial_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(30),
+            message_limit: 1 << 20,
+        }
+    }
+}
+
+/// What happened on a connection.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExpertEvent {
+    /// Something in the session.
+    Session(Event),
+    /// This part of the novice's screen has changed; [`ExpertConnection::screen`] shows it.
+    Screen(Rectangle),
+}
+
+/// A connection with a novice. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
+pub struct ExpertConnection {
+    wire: Wire<Stream>,
+    channels: Channels,
+    session: Expert,
+    uploads: Uploads,
+    started: Instant,
+    io_channel: u16,
+    stage: ActiveStage,
+    activations: ConnectionActivationFactory,
+    /// The server has taken the screen away and is about to give another one ([MS-RDPBCGR] 1.3.1.3).
+    activation: Option<Box<ConnectionActivationSequence>>,
+    image: DecodedImage,
+    changed: Option<Rectangle>,
+    input: InputFlags,
+    pointer: (u16, u16),
+    due: Option<Time>,
+    over: bool,
+    /// The end was told to the peer.
+    farewell: bool,
+}
+
+impl std::fmt::Debug for ExpertConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExpertConnection").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl ExpertConnection {
+    /// Connects to the novice that the connection string of the credentials tells of.
+    ///
+    /// # Errors
+    /// [`RdpError`].
+    pub async fn dial(config: ExpertConfig, options: &ExpertOptions) -> Result<Self, RdpError> {
+        let string = config.credentials.connection_string().clone();
+        let string = ConnectionString::parse(string.expose());
+        let string = string.map_err(|_| RdpError::Configuration("the connection string cannot be read"))?;
+        let stream = dial(&string.candidates(), options).await?;
+        Self::connect(stream, config, options).await
+    }
+
+    /// Makes the RDP connection on a stream and begins the session.
+    ///
+    /// # Errors
+    /// [`RdpError`]; [`RdpError::Security`] when the novice does not offer the security that is demanded. With
+    /// [`Security::Any`] a novice without TLS is connected to once more, at the same address.
+    pub async fn connect(
+        stream: TcpStream,
+        config: ExpertConfig,
+        options: &ExpertOptions,
+    ) -> Result<Self, RdpError> {
+        let connecting = connect::connect(stream, config, options);
+        let connected =
+            timeout(options.connect_timeout, connecting).await.map_err(|_| RdpError::TimedOut)??;
+        let (ids, result) = (connected.ids, *connected.result);
+        let stage = ActiveStageBuilder {
+            static_channels: result.static_channels,
+            user_channel_id: result.user_channel_id,
+            io_channel_id: result.io_channel_id,
+            message_channel_id: result.message_channel_id,
+            share_id: result.share_id,
+            compression_type: None,
+            enable_server_pointer: false,
+            pointer_software_rendering: false,
+        };
+        let mut connection = Self {
+            wire: connected.wire,
+            channels: Channels::new(Role::Expert, ids, options.message_limit),
+            session: connected.session,
+            uploads: Uploads::default(),
+            started: connected.started,
+            io_channel: result.io_channel_id,
+            stage: stage.build(),
+            activations: result.activation_factory,
+            activation: None,
+            image: blank(result.desktop_size)?,
+            changed: None,
+            input: result.input_flags,
+            pointer: (0, 0),
+            due: None,
+            over: false,
+            farewell: false,
+        };
+        for (channel, id) in [(Channel::Remdesk, ids.remdesk), (Channel::Encomsp, ids.encomsp)] {
+            if id.is_some() {
+                connection.session.handle(connection.now(), Input::ChannelOpened(channel));
+            }
+        }
+        for frame in connected.early {
+            connection.frame(&frame)?;
+        }
+        info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "connected to a novice");
+        Ok(connection)
+    }
+
+    /// The session: for decisions, chat, files and questions about its state. Call [`next`](Self::next) afterwards.
+    pub fn session(&mut self) -> &mut Expert {
+        &mut self.session
+    }
+
+    /// The novice's screen as it was sent so far; what was not is black.
+    #[must_use]
+    pub fn screen(&self) -> Picture {
+        let mut picture = Picture::new(self.image.width(), self.image.height());
+        let pixels = picture.pixels_mut().chunks_exact_mut(4);
+        for (to, from) in pixels.zip(self.image.data().chunks_exact(4)) {
+            to.copy_from_slice(from);
+            if let Some(nothing) = to.last_mut() {
+                *nothing = 0;
+            }
+        }
+        picture
+    }
+
+    /// Sends input.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongState`] in [`RdpError::Session`] while the novice does not share control;
+    /// [`RdpError::Protocol`] when it takes no fast-path input.
+    pub fn send_input(&mut self, events: &[InputEvent]) -> Result<(), RdpError> {
+        if !self.session.is_controlling() {
+            return Err(Misuse::WrongState.into());
+        }
+        if !self.input.intersects(InputFlags::FASTPATH_INPUT | InputFlags::FASTPATH_INPUT_2) {
+            return Err(RdpError::Protocol("the novice takes no fast-path input"));
+        }
+        for events in events.chunks(INPUT) {
+            let pointer = &mut self.pointer;
+            let events: Vec<_> = events.iter().map(|event| encode(*event, pointer)).collect();
+            let sent = self.stage.process_fastpath_input(&mut self.image, &events);
+            self.outputs(sent.map_err(|_| RdpError::Connection("input"))?)?;
+        }
+        Ok(())
+    }
+
+    /// Offers a file. When the novice takes it, its bytes are read and sent by [`next`](Self::next), in pieces, as there is
+    /// room; the reads block. A source that has fewer bytes than `offer.size` fails the transfer.
+    ///
+    /// # Errors
+    /// As [`Files::send`](ra_session::Files::send).
+    pub fn send_file(
+        &mut self,
+        offer: FileOffer,
+        source: impl Read + Send + 'static,
+    ) -> Result<TransferId, Misuse> {
+        self.uploads.offer(self.session.files(), offer, Box::new(source))
+    }
+
+    /// The next event; `None` when the connection is over. Sends and receives meanwhile. May be dropped at any time without
+    /// losing anything, as in `select!`.
+    ///
+    /// # Errors
+    /// [`RdpError`]: the connection is over.
+    pub async fn next(&mut self) -> Result<Option<ExpertEvent>, RdpError> {
+        loop {
+            if let Some(event) = self.pump()? {
+                return Ok(Some(ExpertEvent::Session(event)));
+            }
+            if self.over {
+                self.finish().await;
+                return Ok(None);
+            }
+            if let Some(changed) = self.changed.take() {
+                return Ok(Some(ExpertEvent::Screen(changed)));
+            }
+            if self.wire.pending() < HIGH_WATER
+                && self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())?
+            {
+                continue;
+            }
+            let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
+            let deadline = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            tokio::select! {
+                activity = self.wire.activity() => match activity? {
+                    Activity::Frame(frame) => self.frame(&frame)?,
+                    Activity::Drained => {}
+                    Activity::Closed => return Err(RdpError::Closed),
+                },
+                () = sleep_until(deadline) => self.session.handle(self.now(), Input::Tick),
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes what the session has to say, up to the next event.
+    fn pump(&mut self) -> Result<Option<Event>, RdpError> {
+        let event = loop {
+            match self.session.poll() {
+                Output::Send { channel, bytes } => self.channels.send(channel, &bytes, self.wire.output())?,
+                Output::Event(event) => {
+                    self.uploads.follow(&event);
+                    self.over |= matches!(event, Event::Closed(_));
+                    break Some(event);
+                }
+                Output::Wait(due) => {
+                    self.due = due;
+                    break None;
+                }
+                // Only a novice has channels created.
+                _ => {}
+            }
+        };
+        self.channels.flush(self.wire.output())?;
+        Ok(event)
+    }
+
+    fn frame(&mut self, frame: &Frame) -> Result<(), RdpError> {
+        if frame.action == Action::X224 {
+            match user_data(Role::Expert, &frame.bytes) {
+                Some((channel, data)) => {
+                    if let Some(brought) = self.channels.receive(channel, &data)? {
+                        if let Some(brought) = brought {
+                            self.session.handle(self.now(), brought.input());
+                        }
+                        return Ok(());
+                    }
+                    if channel == self.io_channel && self.activation.is_some() {
+                        return self.reactivate(&frame.bytes);
+                    }
+                }
+                None => {
+                    let message = decode::<X224<McsMessage<'_>>>(&frame.bytes);
+                    if let Ok(X224(McsMessage::DisconnectProviderUltimatum(_))) = message {
+                        return Err(RdpError::Closed);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        if self.activation.is_some() {
+            // Pictures of a screen that is no more.
+            return Ok(());
+        }
+        let processed = self.stage.process(&mut self.image, frame.action, &frame.bytes, None);
+        self.outputs(processed.map_err(|_| RdpError::Connection("the active session"))?)
+    }
+
+    fn outputs(&mut self, outputs: Vec<ActiveStageOutput>) -> Result<(), RdpError> {
+        for output in outputs {
+            match output {
+                ActiveStageOutput::ResponseFrame(frame) => self.wire.send(&frame),
+                ActiveStageOutput::GraphicsUpdate(region) => {
+                    let region = Rectangle::of(&region);
+                    self.changed = Some(self.changed.map_or(region, |changed| changed.around(region)));
+                    self.session.screen_started();
+                }
+                ActiveStageOutput::Terminate(_) => return Err(RdpError::Closed),
+                ActiveStageOutput::DeactivateAll => {
+                    debug!("the screen is given anew");
+                    self.activation = Some(Box::new(self.activations.create()));
+                }
+                ActiveStageOutput::ServerRedirection(_) => return Err(RdpError::Protocol("a redirection")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// [MS-RDPBCGR] 1.3.1.3: capabilities and finalization once more.
+    fn reactivate(&mut self, frame: &[u8]) -> Result<(), RdpError> {
+        let Some(activation) = &mut self.activation else { return Ok(()) };
+        let broken = RdpError::Connection("the reactivation");
+        let mut input = frame;
+        loop {
+            let mut out = WriteBuf::new();
+            activation.step(input, None, &mut out).map_err(|_| RdpError::Connection("the reactivation"))?;
+            self.wire.send(out.filled());
+            input = &[];
+            let state = state_downcast::<ConnectionActivationState>(activation.state());
+            match state {
+                Some(ConnectionActivationState::Finalized {
+                    desktop_size,
+                    share_id,
+                    input_flags,
+                    static_channel_chunk_size,
+                    ..
+                }) => {
+                    let (io, user) = (activation.io_channel_id(), activation.user_channel_id());
+                    let chunk = *static_channel_chunk_size;
+                    if !self.stage.reactivate(io, user, *share_id, false, false, chunk) {
+                        return Err(broken);
+                    }
+                    self.image = blank(*desktop_size)?;
+                    self.input = *input_flags;
+                    self.activation = None;
+                    return Ok(());
+                }
+                Some(ConnectionActivationState::Redirected { .. }) => return Err(broken),
+                _ if activation.next_pdu_hint().is_some() => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends what is left and ends the connection.
+    async fn finish(&mut self) {
+        if !std::mem::replace(&mut self.farewell, true) {
+            let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
+            if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
+                self.wire.send(&bytes);
+            }
+        }
+        self.wire.close().await;
+    }
+}
+
+/// A black screen. Its size is the novice's word, so it is not believed without limit.
+fn blank(size: DesktopSize) -> Result<DecodedImage, RdpError> {
+    let DesktopSize { width, height } = size;
+    let pixels = u32::from(width).saturating_mul(height.into());
+    if pixels == 0 || pixels > PIXELS {
+        return Err(RdpError::Protocol("a screen without size, or a huge one"));
+    }
+    Ok(DecodedImage::new(PixelFormat::BgrX32, width, height))
+}

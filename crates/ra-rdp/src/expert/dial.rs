@@ -1,0 +1,76 @@
+//! Reaching a novice: all its addresses at once, the first that answers wins ([MS-RA] 3.1.5).
+
+use std::net::{SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+use ra_connstring::{Endpoint, Host};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::ExpertOptions;
+use crate::RdpError;
+
+/// Most endpoints of a connection string that are tried, and most addresses of a name.
+const MOST: usize = 64;
+
+/// Connects to all endpoints at the same time. The first connection wins, the others are dropped.
+///
+/// # Errors
+/// [`RdpError::Configuration`] when there is no endpoint; [`RdpError::Unreachable`]; [`RdpError::TimedOut`].
+pub async fn dial(endpoints: &[Endpoint<'_>], options: &ExpertOptions) -> Result<TcpStream, RdpError> {
+    if endpoints.is_empty() {
+        return Err(RdpError::Configuration("the invitation has no address"));
+    }
+    let limit = options.address_timeout;
+    let mut tries = JoinSet::new();
+    for endpoint in endpoints.iter().take(MOST) {
+        let endpoint = endpoint.clone().into_owned();
+        tries.spawn(async move { timeout(limit, reach(&endpoint, limit)).await.ok().flatten() });
+    }
+    let stream = timeout(options.dial_timeout, first(&mut tries)).await.map_err(|_| RdpError::TimedOut)?;
+    stream.ok_or(RdpError::Unreachable(endpoints.len()))
+}
+
+/// The first stream that a task brings. The other tasks end with the set.
+async fn first(tries: &mut JoinSet<Option<TcpStream>>) -> Option<TcpStream> {
+    while let Some(tried) = tries.join_next().await {
+        if let Ok(Some(stream)) = tried {
+            return Some(stream);
+        }
+    }
+    None
+}
+
+async fn reach(endpoint: &Endpoint<'_>, limit: Duration) -> Option<TcpStream> {
+    let mut tries = JoinSet::new();
+    for address in addresses(endpoint).await {
+        tries.spawn(async move { timeout(limit, connect(address)).await.ok().flatten() });
+    }
+    first(&mut tries).await
+}
+
+/// The addresses of an endpoint; a scope may be a number, or a name that only the system knows.
+async fn addresses(endpoint: &Endpoint<'_>) -> Vec<SocketAddr> {
+    let port = endpoint.port;
+    let name = match &endpoint.host {
+        Host::Ipv4(address) => return vec![SocketAddr::from((*address, port))],
+        Host::Ipv6 { address, scope: None } => return vec![SocketAddr::from((*address, port))],
+        Host::Ipv6 { address, scope: Some(scope) } => match scope.parse() {
+            Ok(number) => return vec![SocketAddr::V6(SocketAddrV6::new(*address, port, 0, number))],
+            Err(_) => format!("{address}%{scope}"),
+        },
+        Host::Name(name) => name.to_string(),
+        _ => return Vec::new(),
+    };
+    lookup_host((name.as_str(), port)).await.map(|found| found.take(MOST).collect()).unwrap_or_default()
+}
+
+pub(super) async fn connect(address: SocketAddr) -> Option<TcpStream> {
+    let stream = TcpStream::connect(address).await;
+    debug!(reached = stream.is_ok(), "an address was tried");
+    let stream = stream.ok()?;
+    stream.set_nodelay(true).ok()?;
+    Some(stream)
+}
