@@ -2,6 +2,7 @@
 
 mod accept;
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use ironrdp_pdu::input::fast_path::FastPathInput;
 use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
 use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu, ShareDataPdu};
 use ironrdp_pdu::x224::X224;
-use ra_session::{Attempts, Channel, Event, Input, Novice, NoviceConfig, Output, Role, Time};
+use ra_session::{
+    Attempts, Channel, Event, FileOffer, Input, Misuse, Novice, NoviceConfig, Output, Role, Time, TransferId,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::rustls::ServerConfig;
@@ -22,6 +25,7 @@ use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, Tiles};
 use crate::input::{InputSink, translate};
+use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
 use crate::{RdpError, Security, tls};
 
@@ -135,6 +139,7 @@ impl NoviceServer {
             wire: accepted.wire,
             channels,
             session,
+            uploads: Uploads::default(),
             started,
             settling: Some(started + SETTLE),
             waiting: if ids.drdynvc.is_some() { 3 } else { 0 },
@@ -164,6 +169,7 @@ pub struct NoviceConnection {
     wire: Wire<Stream>,
     channels: Channels,
     session: Novice,
+    uploads: Uploads,
     started: Instant,
     /// Until when answers about dynamic channels are waited for; `None` once the session has begun.
     settling: Option<Instant>,
@@ -195,6 +201,19 @@ impl NoviceConnection {
         &mut self.session
     }
 
+    /// Offers a file. When the expert takes it, its bytes are read and sent by [`next`](Self::next), in pieces, as there is
+    /// room; the reads block. A source that has fewer bytes than `offer.size` fails the transfer.
+    ///
+    /// # Errors
+    /// As [`Files::send`](ra_session::Files::send).
+    pub fn send_file(
+        &mut self,
+        offer: FileOffer,
+        source: impl Read + Send + 'static,
+    ) -> Result<TransferId, Misuse> {
+        self.uploads.offer(self.session.files(), offer, Box::new(source))
+    }
+
     /// The next event; `None` when the connection is over. Sends, receives and looks at the screen meanwhile. May be dropped
     /// at any time without losing anything, as in `select!`.
     ///
@@ -208,6 +227,11 @@ impl NoviceConnection {
             if self.over {
                 self.finish().await;
                 return Ok(None);
+            }
+            if self.wire.pending() < HIGH_WATER
+                && self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())?
+            {
+                continue;
             }
             self.show()?;
             let now = Instant::now();
@@ -262,6 +286,7 @@ impl NoviceConnection {
                 Output::Open(channel) => self.channels.dvc.create(channel),
                 Output::Close(channel) => self.channels.dvc.close(channel),
                 Output::Event(event) => {
+                    self.uploads.follow(&event);
                     match event {
                         Event::Established(_) => {
                             self.sharing = true;
