@@ -99,6 +99,8 @@ pub struct ExpertConnection {
     pointer: (u16, u16),
     due: Option<Time>,
     over: bool,
+    /// Why the connection is gone.
+    lost: Option<RdpError>,
     /// The end was told to the peer.
     farewell: bool,
 }
@@ -162,6 +164,7 @@ impl ExpertConnection {
             pointer: (0, 0),
             due: None,
             over: false,
+            lost: None,
             farewell: false,
         };
         for (channel, id) in [(Channel::Remdesk, ids.remdesk), (Channel::Encomsp, ids.encomsp)] {
@@ -229,37 +232,53 @@ impl ExpertConnection {
         self.uploads.offer(self.session.files(), offer, Box::new(source))
     }
 
-    /// The next event; `None` when the connection is over. Sends and receives meanwhile. May be dropped at any time without
+    /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends and receives meanwhile. May be dropped at any time without
     /// losing anything, as in `select!`.
     ///
     /// # Errors
-    /// [`RdpError`]: the connection is over.
+    /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the novice has just gone is no error.
     pub async fn next(&mut self) -> Result<Option<ExpertEvent>, RdpError> {
         loop {
             if let Some(event) = self.pump()? {
                 return Ok(Some(ExpertEvent::Session(event)));
             }
             if self.over {
-                self.finish().await;
-                return Ok(None);
+                return match self.lost.take() {
+                    None | Some(RdpError::Closed) => {
+                        self.finish().await;
+                        Ok(None)
+                    }
+                    Some(error) => Err(error),
+                };
             }
             if let Some(changed) = self.changed.take() {
                 return Ok(Some(ExpertEvent::Screen(changed)));
             }
-            if self.wire.pending() < HIGH_WATER
-                && self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())?
-            {
-                continue;
+            if let Err(error) = self.step().await {
+                // The session tells first what comes of it: files fail, control ends.
+                self.lost = Some(error);
+                self.session.handle(self.now(), Input::ConnectionLost);
             }
-            let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
-            let deadline = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            tokio::select! {
-                activity = self.wire.activity() => match activity? {
-                    Activity::Frame(frame) => self.frame(&frame)?,
-                    Activity::Drained => {}
-                    Activity::Closed => return Err(RdpError::Closed),
-                },
-                () = sleep_until(deadline) => self.session.handle(self.now(), Input::Tick),
+        }
+    }
+
+    /// Sends what there is to send, or waits for something to happen.
+    async fn step(&mut self) -> Result<(), RdpError> {
+        let room = self.wire.pending() < HIGH_WATER;
+        if room && self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())? {
+            return Ok(());
+        }
+        let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
+        let deadline = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        tokio::select! {
+            activity = self.wire.activity() => match activity? {
+                Activity::Frame(frame) => self.frame(&frame),
+                Activity::Drained => Ok(()),
+                Activity::Closed => Err(RdpError::Closed),
+            },
+            () = sleep_until(deadline) => {
+                self.session.handle(self.now(), Input::Tick);
+                Ok(())
             }
         }
     }

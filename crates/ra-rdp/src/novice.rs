@@ -3,6 +3,7 @@
 mod accept;
 
 use std::future::poll_fn;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -14,7 +15,9 @@ use ironrdp_pdu::input::fast_path::FastPathInput;
 use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
 use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu, ShareDataPdu};
 use ironrdp_pdu::x224::X224;
-use ra_session::{Attempts, Channel, Event, Input, Novice, NoviceConfig, Output, Role, Time};
+use ra_session::{
+    Attempts, Channel, Event, FileOffer, Input, Misuse, Novice, NoviceConfig, Output, Role, Time, TransferId,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -25,6 +28,7 @@ use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, Tiles};
 use crate::input::{InputSink, translate};
+use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
 use crate::{RdpError, Security, tls};
 
@@ -154,6 +158,7 @@ impl NoviceServer {
             wire: accepted.wire,
             channels,
             session,
+            uploads: Uploads::default(),
             started,
             settling: Some(started + SETTLE),
             waiting: if ids.drdynvc.is_some() { 3 } else { 0 },
@@ -218,6 +223,7 @@ pub struct NoviceConnection {
     wire: Wire<Stream>,
     channels: Channels,
     session: Novice,
+    uploads: Uploads,
     started: Instant,
     /// Until when answers about dynamic channels are waited for; `None` once the session has begun.
     settling: Option<Instant>,
@@ -251,7 +257,21 @@ impl NoviceConnection {
         &mut self.session
     }
 
-    /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends, receives and looks at the screen meanwhile. May be dropped
+    /// Offers a file. When the expert takes it, its bytes are read and sent by [`next`](Self::next), in pieces, as there is
+    /// room; the reads block. A source that has fewer bytes than `offer.size` fails the transfer.
+    ///
+    /// # Errors
+    /// As [`Files::send`](ra_session::Files::send).
+    pub fn send_file(
+        &mut self,
+        offer: FileOffer,
+        source: impl Read + Send + 'static,
+    ) -> Result<TransferId, Misuse> {
+        self.uploads.offer(self.session.files(), offer, Box::new(source))
+    }
+
+    /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends, receives and looks at the screen
+    /// meanwhile. May be dropped
     /// at any time without losing anything, as in `select!`.
     ///
     /// # Errors
@@ -270,28 +290,41 @@ impl NoviceConnection {
                     Some(error) => Err(error),
                 };
             }
-            self.show()?;
-            let now = Instant::now();
-            let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
-            let capture = (self.sharing && !self.suppressed && self.wire.pending() < HIGH_WATER)
-                .then_some(self.next_capture);
-            let deadline = [due, capture, self.settling].into_iter().flatten().min();
-            let deadline = deadline.unwrap_or(now + Duration::from_secs(3600));
-            let done = tokio::select! {
-                activity = self.wire.activity() => match activity {
-                    Ok(Activity::Frame(frame)) => self.frame(&frame),
-                    Ok(Activity::Drained) => Ok(()),
-                    Ok(Activity::Closed) => Err(RdpError::Closed),
-                    Err(error) => Err(error),
-                },
-                () = sleep_until(deadline) => self.tick(),
-            };
-            if let Err(error) = done {
+            if let Err(error) = self.step().await {
                 // The session tells first what comes of it: files fail, control ends.
                 self.lost = Some(error);
                 self.session.handle(self.now(), Input::ConnectionLost);
             }
         }
+    }
+
+    /// Sends what there is to send, or waits for something to happen.
+    async fn step(&mut self) -> Result<(), RdpError> {
+        if self.fill()? {
+            return Ok(());
+        }
+        let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
+        let capture = (self.sharing && !self.suppressed && self.wire.pending() < HIGH_WATER)
+            .then_some(self.next_capture);
+        let deadline = [due, capture, self.settling].into_iter().flatten().min();
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        tokio::select! {
+            activity = self.wire.activity() => match activity? {
+                Activity::Frame(frame) => self.frame(&frame),
+                Activity::Drained => Ok(()),
+                Activity::Closed => Err(RdpError::Closed),
+            },
+            () = sleep_until(deadline) => self.tick(),
+        }
+    }
+
+    /// Where there is room: a piece of a file, and a piece of the screen. Whether there was anything.
+    fn fill(&mut self) -> Result<bool, RdpError> {
+        if self.wire.pending() >= HIGH_WATER {
+            return Ok(false);
+        }
+        let fed = self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())?;
+        Ok(self.show()? || fed)
     }
 
     fn now(&self) -> Time {
@@ -329,6 +362,7 @@ impl NoviceConnection {
                 Output::Open(channel) => self.channels.dvc.create(channel),
                 Output::Close(channel) => self.channels.dvc.close(channel),
                 Output::Event(event) => {
+                    self.uploads.follow(&event);
                     match event {
                         Event::Established(_) => {
                             self.sharing = true;
@@ -353,22 +387,19 @@ impl NoviceConnection {
         }
     }
 
-    /// Sends what has changed on the screen, as long as there is room.
-    fn show(&mut self) -> Result<(), RdpError> {
+    /// Sends the next part of the screen that has changed. Whether there was one.
+    fn show(&mut self) -> Result<bool, RdpError> {
         if !self.sharing || self.suppressed {
-            return Ok(());
+            return Ok(false);
         }
-        while self.wire.pending() < HIGH_WATER {
-            if self.tiles.is_done() {
-                if self.next_capture > Instant::now() {
-                    return Ok(());
-                }
-                self.next_capture = Instant::now() + CAPTURE;
-                self.tiles.capture(&mut *self.display).map_err(RdpError::Display)?;
+        if self.tiles.is_done() {
+            if self.next_capture > Instant::now() {
+                return Ok(false);
             }
-            self.tiles.encode(self.wire.output())?;
+            self.next_capture = Instant::now() + CAPTURE;
+            self.tiles.capture(&mut *self.display).map_err(RdpError::Display)?;
         }
-        Ok(())
+        self.tiles.encode(self.wire.output())
     }
 
     fn frame(&mut self, frame: &Frame) -> Result<(), RdpError> {

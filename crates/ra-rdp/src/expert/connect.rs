@@ -188,6 +188,8 @@ async fn finish(
                 return Err(RdpError::Protocol("a redirection"));
             };
             let session = session.ok_or(RdpError::Protocol("no Client Info PDU"))?;
+            // The novice waits for it, whatever the program does before it asks for events.
+            wire.flush().await?;
             let ids = statics::ids(result.user_channel_id, &result.static_channels);
             return Ok(Connected { wire, session, started, ids, result: Box::new(result), early });
         }

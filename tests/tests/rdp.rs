@@ -1,0 +1,557 @@
+//! Our expert with our novice over real RDP on loopback.
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use ra_connstring::{ConnectionString1, ConnectionString2, Endpoint, KeyHash};
+use ra_rdp::{
+    ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, MouseButton, NoviceConnection, NoviceOptions,
+    NoviceServer, Picture, RdpError, Security, dial, test_picture,
+};
+use ra_session::{
+    Attempts, ControlEvent, Credentials, EndedBy, Event, ExpertConfig, FileEvent, FileFailure, FileOffer,
+    KeyPolicy, Misuse, NoviceConfig, Reason, TakeBack, TransferId, Version,
+};
+use remassist_core::text::TextFormat as _;
+use tokio::time::timeout;
+
+const LIMIT: Duration = Duration::from_secs(30);
+const PASSWORD: &str = "Pass123!";
+const STUB: &str = "o2*5GdBARK_JBB";
+
+/// Something that happened on either side.
+#[derive(Debug)]
+enum Seen {
+    Expert(ExpertEvent),
+    Novice(Event),
+    ExpertEnd(Result<(), RdpError>),
+    NoviceEnd(Result<(), RdpError>),
+}
+
+struct Pair {
+    expert: Option<ExpertConnection>,
+    novice: Option<NoviceConnection>,
+    input: Arc<Mutex<Vec<InputEvent>>>,
+    /// Bytes of files that came whole.
+    files: BTreeMap<TransferId, Vec<u8>>,
+    control: bool,
+}
+
+fn credentials(version: Version, address: SocketAddr, password: &str) -> Credentials {
+    let address = address.to_string();
+    let endpoint = Endpoint::parse(&address).unwrap();
+    let hash = KeyHash::compute_sha1(b"no key");
+    let one = || ConnectionString1::new([endpoint.clone()], "8rYm30", &hash).to_text().unwrap();
+    let two =
+        || ConnectionString2::new("8rYm30").with_key_hash(&hash).with_listener(&endpoint).to_text().unwrap();
+    match version {
+        Version::V1 => Credentials::invitation(&one(), Some(password), Some(STUB)),
+        Version::V2 => Credentials::invitation(&two(), Some(password), Some(STUB)),
+        Version::V3 => Credentials::easy_connect(&two(), password),
+    }
+    .unwrap()
+}
+
+fn picture() -> Picture {
+    test_picture(202, 150)
+}
+
+async fn server(security: Security) -> NoviceServer {
+    log();
+    let mut options = NoviceOptions::default();
+    options.security = security;
+    NoviceServer::bind(&["127.0.0.1:0".parse().unwrap()], options).await.unwrap()
+}
+
+impl Pair {
+    async fn new(version: Version, security: Security) -> Self {
+        Self::with_password(version, security, PASSWORD).await
+    }
+
+    async fn with_password(version: Version, security: Security, password: &str) -> Self {
+        let mut server = server(security).await;
+        let address = server.addresses().unwrap()[0];
+        let input = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&input);
+        let accepting = async {
+            loop {
+                let sink = Arc::clone(&sink);
+                let sink = Box::new(move |event| sink.lock().unwrap().push(event));
+                let mut config = NoviceConfig::new([credentials(version, address, PASSWORD)]);
+                config.options.name = "Nora".to_owned();
+                let stream = server.accept().await.unwrap();
+                match server.connect(stream, config, Attempts::new(5), Box::new(picture()), sink).await {
+                    Ok(novice) => return novice,
+                    // The expert comes again without TLS.
+                    Err(RdpError::Security) if security == Security::Rdp => {}
+                    Err(e) => panic!("{e}"),
+                }
+            }
+        };
+        let mut config = ExpertConfig::new(credentials(version, address, password));
+        config.options.name = "Erik".to_owned();
+        let mut options = ExpertOptions::default();
+        options.security = if security == Security::Rdp { Security::Any } else { security };
+        let (novice, expert) =
+            timeout(LIMIT, async { tokio::join!(accepting, ExpertConnection::dial(config, &options)) })
+                .await
+                .unwrap();
+        Self {
+            expert: Some(expert.unwrap()),
+            novice: Some(novice),
+            input,
+            files: BTreeMap::new(),
+            control: true,
+        }
+    }
+
+    fn expert(&mut self) -> &mut ExpertConnection {
+        self.expert.as_mut().unwrap()
+    }
+
+    fn novice(&mut self) -> &mut NoviceConnection {
+        self.novice.as_mut().unwrap()
+    }
+
+    /// The next thing that happens; what a person would answer is answered.
+    async fn step(&mut self) -> Seen {
+        async fn expert(side: &mut Option<ExpertConnection>) -> Seen {
+            let Some(connection) = side else { return std::future::pending().await };
+            match connection.next().await {
+                Ok(Some(event)) => Seen::Expert(event),
+                Ok(None) => Seen::ExpertEnd(Ok(())),
+                Err(e) => Seen::ExpertEnd(Err(e)),
+            }
+        }
+        async fn novice(side: &mut Option<NoviceConnection>) -> Seen {
+            let Some(connection) = side else { return std::future::pending().await };
+            match connection.next().await {
+                Ok(Some(event)) => Seen::Novice(event),
+                Ok(None) => Seen::NoviceEnd(Ok(())),
+                Err(e) => Seen::NoviceEnd(Err(e)),
+            }
+        }
+        let seen = timeout(LIMIT, async {
+            tokio::select! {
+                seen = expert(&mut self.expert) => seen,
+                seen = novice(&mut self.novice) => seen,
+            }
+        });
+        let seen = seen.await.expect("nothing happens");
+        match &seen {
+            Seen::ExpertEnd(_) => self.expert = None,
+            Seen::NoviceEnd(_) => self.novice = None,
+            Seen::Novice(Event::AskView { .. }) => self.novice().session().allow_view().unwrap(),
+            Seen::Novice(Event::ShareScreen) => self.novice().session().view_started().unwrap(),
+            Seen::Novice(Event::Control(ControlEvent::Requested)) if self.control => {
+                self.novice().session().allow_control().unwrap();
+            }
+            Seen::Novice(Event::File(FileEvent::Offered { id, .. })) => {
+                self.novice().session().files().accept(*id).unwrap();
+            }
+            Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Offered { id, .. }))) => {
+                self.expert().session().files().accept(*id).unwrap();
+            }
+            Seen::Novice(Event::File(FileEvent::Data { id, bytes, .. }))
+            | Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Data { id, bytes, .. }))) => {
+                self.files.entry(*id).or_default().extend_from_slice(bytes);
+            }
+            _ => {}
+        }
+        seen
+    }
+
+    async fn until(&mut self, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        loop {
+            let seen = self.step().await;
+            if wanted(&seen) {
+                return seen;
+            }
+            assert!(!matches!(seen, Seen::ExpertEnd(_) | Seen::NoviceEnd(_)), "{seen:?}");
+        }
+    }
+
+    async fn expert_hears(&mut self, event: &Event) {
+        self.until(|seen| matches!(seen, Seen::Expert(ExpertEvent::Session(e)) if e == event)).await;
+    }
+
+    async fn novice_hears(&mut self, event: &Event) {
+        self.until(|seen| matches!(seen, Seen::Novice(e) if e == event)).await;
+    }
+
+    async fn establish(&mut self, version: Version) {
+        let (mut expert, mut novice) = (false, false);
+        while !(expert && novice) {
+            let wanted = Event::Established(version);
+            match self.step().await {
+                Seen::Expert(ExpertEvent::Session(event)) => expert |= event == wanted,
+                Seen::Novice(event) => novice |= event == wanted,
+                Seen::Expert(_) => {}
+                end => panic!("{end:?}"),
+            }
+        }
+    }
+
+    /// Everything until both sides are over: what they said last.
+    async fn ends(&mut self) -> [(Option<Reason>, bool); 2] {
+        let mut ends = [(None, false); 2];
+        while self.expert.is_some() || self.novice.is_some() {
+            match self.step().await {
+                Seen::Expert(ExpertEvent::Session(Event::Closed(reason))) => ends[0].0 = Some(reason),
+                Seen::Novice(Event::Closed(reason)) => ends[1].0 = Some(reason),
+                Seen::ExpertEnd(end) => ends[0].1 = end.is_ok(),
+                Seen::NoviceEnd(end) => ends[1].1 = end.is_ok(),
+                _ => {}
+            }
+        }
+        ends
+    }
+
+    fn taken(&self) -> Vec<InputEvent> {
+        self.input.lock().unwrap().clone()
+    }
+}
+
+/// Everything that a session has, once.
+async fn whole(version: Version, security: Security) {
+    let mut pair = Pair::new(version, security).await;
+    pair.establish(version).await;
+
+    // The picture.
+    while pair.expert().screen() != picture() {
+        pair.until(|seen| matches!(seen, Seen::Expert(ExpertEvent::Screen(_)))).await;
+    }
+
+    // Chat.
+    pair.expert().session().chat().send("Hello Nora!").unwrap();
+    pair.novice_hears(&Event::Chat("Hello Nora!".to_owned())).await;
+    pair.novice().session().chat().send("Hej Erik, åäö").unwrap();
+    pair.expert_hears(&Event::Chat("Hej Erik, åäö".to_owned())).await;
+
+    // Control, and input while it is shared.
+    let key = |down| InputEvent::Key { scan_code: 0x1E, extended: false, down };
+    let refused = pair.expert().send_input(&[key(true)]);
+    assert!(matches!(refused, Err(RdpError::Session(Misuse::WrongState))), "{refused:?}");
+    pair.expert().session().request_control().unwrap();
+    pair.expert_hears(&Event::Control(ControlEvent::Granted)).await;
+    let events = [
+        key(true),
+        key(false),
+        InputEvent::Key { scan_code: 0x48, extended: true, down: true },
+        InputEvent::Unicode { unit: 0xE5, down: true },
+        InputEvent::Pointer { x: 17, y: 149 },
+        InputEvent::Button { button: MouseButton::Right, down: true },
+        InputEvent::Wheel { delta: -120, horizontal: false },
+    ];
+    pair.expert().send_input(&events).unwrap();
+    pair.expert().session().chat().send("done").unwrap();
+    pair.novice_hears(&Event::Chat("done".to_owned())).await;
+    let mut wanted = events.to_vec();
+    // A button says where it is pressed.
+    wanted.insert(5, InputEvent::Pointer { x: 17, y: 149 });
+    assert_eq!(pair.taken(), wanted);
+
+    // The novice takes control back; what is on its way then comes to nothing.
+    pair.novice().session().take_control(TakeBack::PanicKey).unwrap();
+    pair.expert().send_input(&[key(true)]).unwrap();
+    pair.expert().session().chat().send("late").unwrap();
+    pair.novice_hears(&Event::Chat("late".to_owned())).await;
+    assert_eq!(pair.taken(), wanted);
+    let ended = Event::Control(ControlEvent::Ended(EndedBy::PanicKey));
+    if pair.expert().session().is_controlling() {
+        pair.expert_hears(&ended).await;
+    }
+    assert!(pair.expert().send_input(&[key(true)]).is_err());
+
+    // A file each way, longer than what may wait to be sent.
+    let file = |salt: u32| (0..300_000_u32).flat_map(move |n| (n ^ salt).to_le_bytes()).collect::<Vec<u8>>();
+    for salt in [1, 2] {
+        let bytes = file(salt);
+        let offer = FileOffer::new("driver.zip", bytes.len().try_into().unwrap());
+        let source = io::Cursor::new(bytes.clone());
+        let sent = if salt == 1 {
+            pair.expert().send_file(offer, source)
+        } else {
+            pair.novice().send_file(offer, source)
+        };
+        sent.unwrap();
+        let complete = |seen: &Seen| match seen {
+            Seen::Novice(Event::File(FileEvent::Complete { .. })) => salt == 1,
+            Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Complete { .. }))) => salt == 2,
+            _ => false,
+        };
+        pair.until(complete).await;
+        let came = std::mem::take(&mut pair.files);
+        assert!(came.into_values().eq([bytes]), "the file is another one");
+    }
+
+    pair.expert().session().close();
+    assert_eq!(pair.ends().await, [(Some(Reason::Local), true), (Some(Reason::Peer), true)]);
+}
+
+#[tokio::test]
+async fn version_1() {
+    whole(Version::V1, Security::Tls).await;
+}
+
+#[tokio::test]
+async fn version_2() {
+    whole(Version::V2, Security::Tls).await;
+}
+
+#[tokio::test]
+async fn version_3() {
+    whole(Version::V3, Security::Tls).await;
+}
+
+#[tokio::test]
+async fn version_1_without_tls() {
+    whole(Version::V1, Security::Rdp).await;
+}
+
+#[tokio::test]
+async fn version_2_without_tls() {
+    whole(Version::V2, Security::Rdp).await;
+}
+
+#[tokio::test]
+async fn version_3_without_tls() {
+    whole(Version::V3, Security::Rdp).await;
+}
+
+#[tokio::test]
+async fn the_novice_ends_it() {
+    for version in [Version::V1, Version::V2, Version::V3] {
+        let mut pair = Pair::new(version, Security::Tls).await;
+        pair.establish(version).await;
+        pair.novice().session().close();
+        assert_eq!(pair.ends().await, [(Some(Reason::Peer), true), (Some(Reason::Local), true)]);
+    }
+}
+
+#[tokio::test]
+async fn control_is_refused() {
+    let mut pair = Pair::new(Version::V2, Security::Tls).await;
+    pair.control = false;
+    pair.establish(Version::V2).await;
+    pair.expert().session().request_control().unwrap();
+    pair.novice_hears(&Event::Control(ControlEvent::Requested)).await;
+    pair.novice().session().refuse_control().unwrap();
+    pair.expert_hears(&Event::Control(ControlEvent::Refused)).await;
+    assert!(pair.expert().send_input(&[InputEvent::Pointer { x: 0, y: 0 }]).is_err());
+    assert!(pair.taken().is_empty());
+}
+
+/// As many bytes as are wanted.
+struct Endless;
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        buffer.fill(7);
+        Ok(buffer.len())
+    }
+}
+
+#[tokio::test]
+async fn a_peer_is_gone_in_the_middle_of_a_file() {
+    for novice_goes in [true, false] {
+        let mut pair = Pair::new(Version::V2, Security::Tls).await;
+        pair.establish(Version::V2).await;
+        let offer = FileOffer::new("huge", 1 << 40);
+        let sent = if novice_goes {
+            pair.expert().send_file(offer, Endless)
+        } else {
+            pair.novice().send_file(offer, Endless)
+        };
+        sent.unwrap();
+        let data = |seen: &Seen| {
+            matches!(
+                seen,
+                Seen::Novice(Event::File(FileEvent::Data { .. }))
+                    | Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Data { .. })))
+            )
+        };
+        pair.until(data).await;
+        if novice_goes {
+            pair.novice = None;
+        } else {
+            pair.expert = None;
+        }
+        let failed = |seen: &Seen| {
+            matches!(
+                seen,
+                Seen::Novice(Event::File(FileEvent::Failed { .. }))
+                    | Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Failed { .. })))
+            )
+        };
+        pair.until(failed).await;
+        let ends = pair.ends().await;
+        assert!(ends.iter().any(|(reason, _)| *reason == Some(Reason::ConnectionLost)), "{ends:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_too_short_fails_the_transfer() {
+    let mut pair = Pair::new(Version::V2, Security::Tls).await;
+    pair.establish(Version::V2).await;
+    let id = pair.expert().send_file(FileOffer::new("short", 1_000_000), io::Cursor::new(vec![1; 400_000]));
+    let failed = FileEvent::Failed { id: id.unwrap(), why: FileFailure::Cancelled };
+    pair.expert_hears(&Event::File(failed)).await;
+    let end = |seen: &Seen| matches!(seen, Seen::Novice(Event::File(FileEvent::Failed { .. })));
+    pair.until(end).await;
+    pair.expert().session().chat().send("sorry").unwrap();
+    pair.novice_hears(&Event::Chat("sorry".to_owned())).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password() {
+    for version in [Version::V1, Version::V2, Version::V3] {
+        let mut pair = Pair::with_password(version, Security::Tls, "Pass124!").await;
+        let mut closed = Vec::new();
+        while pair.expert.is_some() || pair.novice.is_some() {
+            match pair.step().await {
+                Seen::Expert(ExpertEvent::Session(Event::Closed(reason)))
+                | Seen::Novice(Event::Closed(reason)) => {
+                    closed.push(reason);
+                }
+                Seen::Expert(ExpertEvent::Session(Event::Established(_) | Event::Verified))
+                | Seen::Novice(Event::Established(_) | Event::Verified | Event::AskView { .. })
+                | Seen::Expert(ExpertEvent::Screen(_)) => panic!("an expert without password"),
+                _ => {}
+            }
+        }
+        assert!(!closed.is_empty(), "{version:?}");
+        let guilty = |reason: &Reason| matches!(reason, Reason::NotVerified | Reason::WrongToken);
+        assert!(closed.iter().any(guilty), "{version:?}: {closed:?}");
+    }
+}
+
+#[tokio::test]
+async fn security_that_is_not_to_be_had() {
+    for (novice, expert) in [(Security::Rdp, Security::Tls), (Security::Tls, Security::Rdp)] {
+        let mut server = server(novice).await;
+        let address = server.addresses().unwrap()[0];
+        let accepting = async {
+            let config = NoviceConfig::new([credentials(Version::V2, address, PASSWORD)]);
+            let stream = server.accept().await.unwrap();
+            let display = Box::new(picture());
+            server.connect(stream, config, Attempts::new(5), display, Box::new(ra_rdp::NoInput)).await
+        };
+        let config = ExpertConfig::new(credentials(Version::V2, address, PASSWORD));
+        let mut options = ExpertOptions::default();
+        options.security = expert;
+        let both = async { tokio::join!(accepting, ExpertConnection::dial(config, &options)) };
+        let (novice, expert) = timeout(LIMIT, both).await.unwrap();
+        assert!(matches!(novice, Err(RdpError::Security)), "{novice:?}");
+        assert!(matches!(expert, Err(RdpError::Security)), "{expert:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_must_be_compared_ends_it_before_anything_is_told() {
+    let mut server = server(Security::Tls).await;
+    let address = server.addresses().unwrap()[0];
+    let accepting = async {
+        let config = NoviceConfig::new([credentials(Version::V2, address, PASSWORD)]);
+        let stream = server.accept().await.unwrap();
+        let display = Box::new(picture());
+        server.connect(stream, config, Attempts::new(5), display, Box::new(ra_rdp::NoInput)).await
+    };
+    let mut config = ExpertConfig::new(credentials(Version::V2, address, PASSWORD));
+    config.key_policy = KeyPolicy::Require;
+    let options = ExpertOptions::default();
+    let both = async { tokio::join!(accepting, ExpertConnection::dial(config, &options)) };
+    let (novice, expert) = timeout(LIMIT, both).await.unwrap();
+    assert!(matches!(expert, Err(RdpError::Expert(_))), "{expert:?}");
+    assert!(novice.is_err());
+}
+
+#[tokio::test]
+async fn the_first_address_that_answers_wins() {
+    log();
+    let good = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let texts = [
+        format!("127.0.0.1:{port}"),
+        format!("[::1]:{port}"),
+        format!("[fe80::1%nowhere]:{port}"),
+        format!("localhost:{}", good.local_addr().unwrap().port()),
+    ];
+    let endpoints: Vec<_> = texts.iter().map(|text| Endpoint::parse(text).unwrap()).collect();
+    let options = ExpertOptions::default();
+    let stream = timeout(LIMIT, dial(&endpoints, &options)).await.unwrap().unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), good.local_addr().unwrap());
+    let none = timeout(LIMIT, dial(&endpoints[..3], &options)).await.unwrap();
+    assert!(matches!(none, Err(RdpError::Unreachable(3))), "{none:?}");
+    let nothing = timeout(LIMIT, dial(&[], &options)).await.unwrap();
+    assert!(matches!(nothing, Err(RdpError::Configuration(_))), "{nothing:?}");
+}
+
+/// A server that accepts and says nothing.
+#[tokio::test]
+async fn a_silent_server() {
+    log();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = ExpertConfig::new(credentials(Version::V2, silent.local_addr().unwrap(), PASSWORD));
+    let mut options = ExpertOptions::default();
+    options.connect_timeout = Duration::from_millis(50);
+    let expert = timeout(LIMIT, ExpertConnection::dial(config, &options)).await.unwrap();
+    assert!(matches!(expert, Err(RdpError::TimedOut)), "{expert:?}");
+}
+
+/// What all crates log in all of these tests: one that came later would miss places that are reached meanwhile.
+static LOG: Mutex<String> = Mutex::new(String::new());
+
+struct Log;
+
+impl tracing::field::Visit for &Log {
+    fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn Debug) {
+        writeln!(LOG.lock().unwrap(), "{value:?}").unwrap();
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        span.record(&mut &*self);
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut &*self);
+    }
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut &*self);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+fn log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+}
+
+#[tokio::test]
+async fn nothing_secret_is_logged() {
+    for security in [Security::Tls, Security::Rdp] {
+        let mut pair = Pair::new(Version::V2, security).await;
+        pair.establish(Version::V2).await;
+        writeln!(LOG.lock().unwrap(), "{:?}{:?}", pair.expert, pair.novice).unwrap();
+        pair.expert().session().close();
+        pair.ends().await;
+    }
+    let text = LOG.lock().unwrap().clone();
+    assert!(text.contains("ServerDemandActive"), "IronRDP logs no more: the test proves nothing");
+    for secret in [PASSWORD, STUB, "8rYm30"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
