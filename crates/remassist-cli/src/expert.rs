@@ -54,7 +54,7 @@ async fn help(args: &ExpertArgs, mut reporter: Reporter<'_>) -> Result<(), Failu
     let mut options = ExpertOptions::default();
     options.security = args.security.into();
     let mut connection = ExpertConnection::dial(config, &options).await.map_err(failed)?;
-    reporter.say("connected", "connected; nothing proves who the novice is", json!({}))?;
+    reporter.say("connected", "connected; nothing proves yet who the novice is", json!({}))?;
 
     let mut helping = Helping { args, reporter, established: false, screen: false };
     let ended = helping.run(&mut connection).await;
