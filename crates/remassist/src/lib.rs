@@ -11,6 +11,8 @@ pub use ra_channel as channel;
 pub use ra_connstring as connstring;
 #[cfg(feature = "invitation")]
 pub use ra_invitation as invitation;
+#[cfg(feature = "rdp")]
+pub use ra_rdp as rdp;
 #[cfg(feature = "session")]
 pub use ra_session as session;
 #[cfg(feature = "rccommand")]

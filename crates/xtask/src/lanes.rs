@@ -1,7 +1,7 @@
 //! Lanes that need another target or toolchain. Where it cannot be had, a lane says so and passes.
 
 use crate::ci::{libraries, passed};
-use crate::run::{Outcome, Result, command, output, run, sh};
+use crate::run::{Outcome, Result, apt, command, installed, output, run, sh};
 
 /// Crates without std when their default features are off, with features that work there.
 const NO_STD: &[(&str, &str)] = &[
@@ -10,7 +10,13 @@ const NO_STD: &[(&str, &str)] = &[
     ("ra-channel", ""),
     ("ra-channel", "crypto"),
     ("comqc-format", ""),
+    ("rdp-standard-security", ""),
 ];
+
+/// Crates that need an operating system: layer 3 and above.
+const NEED_A_SYSTEM: &[&str] = &["ra-rdp"];
+/// Features of the facade that bring them.
+const SYSTEM_FEATURES: &[&str] = &["rdp"];
 
 /// Tests that Miri is quick with: a test program, and parts of names (none: all of it).
 const MIRI: &[(&str, &str)] = &[
@@ -51,14 +57,31 @@ pub fn no_std() -> Result<Outcome> {
 pub fn wasm() -> Result<Outcome> {
     let target = "wasm32-unknown-unknown";
     with_target(target, || {
-        let names: String = libraries()?.iter().map(|l| format!(" -p {}", l.name)).collect();
-        sh(&format!("cargo build --quiet --target {target} --all-features{names}")).map(passed)
+        let mut crates = String::new();
+        let libraries = libraries()?;
+        for library in libraries.iter().filter(|l| !NEED_A_SYSTEM.contains(&l.name.as_str())) {
+            crates += &format!(" -p {}", library.name);
+            for feature in library.features.iter().filter(|f| !SYSTEM_FEATURES.contains(&f.as_str())) {
+                crates += &format!(" --features {}/{feature}", library.name);
+            }
+        }
+        sh(&format!("cargo build --quiet --target {target}{crates}")).map(passed)
     })
 }
 
 pub fn windows() -> Result<Outcome> {
     let target = "x86_64-pc-windows-gnu";
-    with_target(target, || sh(&format!("cargo check --quiet --workspace --target {target}")).map(passed))
+    // The cryptography of TLS has parts in C.
+    let compiler = "x86_64-w64-mingw32-gcc";
+    with_target(target, || {
+        if !installed(compiler) {
+            apt("gcc-mingw-w64-x86-64-win32");
+        }
+        if !installed(compiler) {
+            return skipped(compiler);
+        }
+        sh(&format!("cargo check --quiet --workspace --target {target}")).map(passed)
+    })
 }
 
 pub fn miri() -> Result<Outcome> {

@@ -75,6 +75,14 @@ pub fn installed(program: &str) -> bool {
     output(&format!("which {program}")).is_some()
 }
 
+/// Installs Debian packages, where that can be done; the caller looks whether they are there.
+pub fn apt(packages: &str) {
+    if output("id -u").as_deref() == Some("0") {
+        let install = "env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends";
+        let _may_fail = sh("apt-get update -qq").and_then(|()| sh(&format!("{install} {packages}")));
+    }
+}
+
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let variables = command
