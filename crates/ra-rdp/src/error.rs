@@ -28,6 +28,9 @@ pub enum RdpError {
     #[cfg(feature = "standard-security")]
     #[error("{0}")]
     Standard(rdp_standard_security::Error),
+    /// The invitation is no longer valid.
+    #[error("the invitation is no longer valid")]
+    Expired,
     /// A step took too long.
     #[error("no answer in time")]
     TimedOut,

@@ -49,18 +49,21 @@ pub struct NoviceOptions {
     pub connect_timeout: Duration,
     /// Most bytes of one channel message.
     pub message_limit: usize,
+    /// How long experts are listened to: as long as the invitation is valid. A session may last longer.
+    pub valid_for: Option<Duration>,
     /// Encryption of standard RDP security, where TLS is not used: the key of the server, and what is selected.
     #[cfg(feature = "standard-security")]
     pub standard: Option<(rdp_standard_security::ServerKey, rdp_standard_security::ServerOptions)>,
 }
 
 impl Default for NoviceOptions {
-    /// TLS, 30 seconds, 1 MiB.
+    /// TLS, 30 seconds, 1 MiB, for ever.
     fn default() -> Self {
         Self {
             security: Security::Tls,
             connect_timeout: Duration::from_secs(30),
             message_limit: 1 << 20,
+            valid_for: None,
             #[cfg(feature = "standard-security")]
             standard: None,
         }
@@ -73,6 +76,7 @@ pub struct NoviceServer {
     listeners: Vec<TcpListener>,
     /// Connections on which nothing has come yet.
     callers: JoinSet<Result<Caller, RdpError>>,
+    expires: Option<Instant>,
     options: NoviceOptions,
     tls: Arc<ServerConfig>,
 }
@@ -90,7 +94,8 @@ impl NoviceServer {
         if listeners.is_empty() {
             return Err(RdpError::Configuration("there is no address to listen on"));
         }
-        Ok(Self { listeners, callers: JoinSet::new(), options, tls: tls::server_config()? })
+        let expires = options.valid_for.and_then(|time| Instant::now().checked_add(time));
+        Ok(Self { listeners, callers: JoinSet::new(), expires, options, tls: tls::server_config()? })
     }
 
     /// The addresses, with their real ports.
@@ -106,10 +111,13 @@ impl NoviceServer {
     /// bounded time. May be dropped at any time without losing anything.
     ///
     /// # Errors
-    /// [`RdpError::Io`] when nobody can be listened to any more.
+    /// [`RdpError::Io`] when nobody can be listened to any more; [`RdpError::Expired`].
     pub async fn accept(&mut self) -> Result<Caller, RdpError> {
+        let expires = self.expires.unwrap_or_else(Instant::now);
         loop {
             tokio::select! {
+                biased;
+                () = sleep_until(expires), if self.expires.is_some() => return Err(RdpError::Expired),
                 stream = any(&self.listeners), if self.callers.len() < CALLERS => {
                     let stream = stream?;
                     let timeout = self.options.connect_timeout;

@@ -29,11 +29,12 @@ pub enum Command {
     Crypt(CryptArgs),
     /// Ask for help: listen for one expert, share the screen with it when it may see it.
     ///
+    /// What you type is a chat message, or the answer to a question; /help tells of commands.
     /// Exit status: 0 when a session has ended, 1 when none came about.
     Novice(NoviceArgs),
     /// Give help: connect to the novice of an invitation, see its screen.
     ///
-    /// What you type is a chat message; /control asks for mouse and keyboard, /release gives them back, /quit ends it.
+    /// What you type is a chat message, or the answer to a question; /help tells of commands.
     /// Exit status: 0 when a session has ended, 1 when none came about.
     Expert(ExpertArgs),
     /// Run whole sessions between an expert and a novice in memory, and show what they send.
@@ -131,9 +132,12 @@ pub struct InviteArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct NoviceArgs {
-    /// Where to listen: ADDR:PORT; port 0 for any. The invitation names these addresses.
+    /// Where to listen: ADDR:PORT; port 0 for any; 0.0.0.0 or [::] for all addresses of this machine.
     #[arg(long, value_name = "ADDR:PORT", required = true, num_args = 1..)]
     pub listen: Vec<std::net::SocketAddr>,
+    /// Where the expert can connect, if not there: HOST:PORT, as outside of a router that forwards the port.
+    #[arg(long = "address", value_name = "HOST:PORT", num_args = 1..)]
+    pub addresses: Vec<String>,
     #[command(flatten)]
     pub password: Password,
     /// Where to write the invitation; send it to the expert, and the password another way.
@@ -142,7 +146,7 @@ pub struct NoviceArgs {
     /// 1 for Windows XP and Windows Server 2003, 2 for all later ones.
     #[arg(long = "type", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub file_type: u8,
-    /// How long the invitation is valid.
+    /// How long the invitation is valid: nobody is let in later, and the program ends.
     #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
     pub minutes: u32,
     /// Your name, as the expert sees it.
@@ -192,12 +196,21 @@ pub struct ExpertArgs {
     /// Send a chat message.
     #[arg(long, value_name = "TEXT")]
     pub say: Option<String>,
-    /// Send a file.
-    #[arg(long, value_name = "FILE")]
-    pub send: Option<PathBuf>,
+    /// Send files, one after the other.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub send: Vec<PathBuf>,
     /// Ask for mouse and keyboard.
     #[arg(long)]
     pub request_control: bool,
+    /// Ask for mouse and keyboard, and type this once they are granted.
+    #[arg(long = "type", value_name = "KEYS")]
+    pub keys: Option<String>,
+    /// Take files of the novice without asking.
+    #[arg(long)]
+    pub accept_files: bool,
+    /// Where files of the novice go.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub receive_dir: PathBuf,
     /// Print events as JSON, one object in a line.
     #[arg(long, value_enum)]
     pub events: Option<EventsArg>,

@@ -5,23 +5,25 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, Picture, RdpError};
+use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Picture, RdpError};
 use remassist::core::text::TextDocument;
 use remassist::core::{Decode as _, DecodeOptions};
 use remassist::invitation::Invitation;
-use remassist::session::{Credentials, Event, ExpertConfig, FileEvent, FileOffer, KeyPolicy};
+use remassist::session::{ControlEvent, Credentials, Event, ExpertConfig, KeyPolicy};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, sleep_until};
 
-use crate::args::{EventsArg, ExpertArgs, KeyPolicyArg};
-use crate::report::Reporter;
+use crate::args::{Allow, ExpertArgs, KeyPolicyArg};
+use crate::console::Console;
+use crate::talk::Talk;
 use crate::{Failure, input};
 
 pub fn run(args: &ExpertArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let reporter = Reporter { out, json: args.events == Some(EventsArg::Json) };
-    let result = runtime.block_on(help(args, reporter));
+    let result = runtime.block_on(async {
+        let mut console = Console::new(out, args.events);
+        help(args, &mut console).await
+    });
     // The thread that reads the terminal may never come back.
     runtime.shutdown_background();
     result
@@ -43,7 +45,7 @@ fn credentials(args: &ExpertArgs) -> Result<Credentials, Failure> {
     made.map_err(|e| Failure::Input(e.to_string()))
 }
 
-async fn help(args: &ExpertArgs, mut reporter: Reporter<'_>) -> Result<(), Failure> {
+async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failure> {
     let mut config = ExpertConfig::new(credentials(args)?);
     config.options.name.clone_from(&args.name);
     config.user_name.clone_from(&args.name);
@@ -54,21 +56,22 @@ async fn help(args: &ExpertArgs, mut reporter: Reporter<'_>) -> Result<(), Failu
     let mut options = ExpertOptions::default();
     options.security = args.security.into();
     let mut connection = ExpertConnection::dial(config, &options).await.map_err(failed)?;
-    reporter.say("connected", "connected; nothing proves yet who the novice is", json!({}))?;
+    console.say("connected", "connected; nothing proves yet who the novice is", json!({}))?;
 
-    let mut helping = Helping { args, reporter, established: false, screen: false };
+    let allow: &[Allow] = if args.accept_files { &[Allow::Files] } else { &[] };
+    let talk = Talk::new(console, allow, &args.receive_dir);
+    let mut helping = Helping { args, talk, established: false, screen: false };
     let ended = helping.run(&mut connection).await;
-    if let Some(path) = args.screenshot.as_deref().filter(|_| helping.screen) {
+    let Helping { established, screen, .. } = helping;
+    if let Some(path) = args.screenshot.as_deref().filter(|_| screen) {
         save(path, &connection.screen()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
         let path = path.display().to_string();
         let text = format!("the screen is saved as {path}");
-        helping.reporter.say("screenshot", &text, json!({ "path": path }))?;
+        console.say("screenshot", &text, json!({ "path": path }))?;
     }
     match ended {
-        Err(Failure::Input(message)) if helping.established => {
-            helping.reporter.say("connection_failed", &message, json!({}))
-        }
-        Ok(()) if !helping.established => Err(Failure::Input("no session came about".to_owned())),
+        Err(Failure::Input(message)) if established => console.say("connection_failed", &message, json!({})),
+        Ok(()) if !established => Err(Failure::Input("no session came about".to_owned())),
         other => other,
     }
 }
@@ -76,25 +79,25 @@ async fn help(args: &ExpertArgs, mut reporter: Reporter<'_>) -> Result<(), Failu
 /// One session.
 struct Helping<'s, 'o> {
     args: &'s ExpertArgs,
-    reporter: Reporter<'o>,
+    talk: Talk<'s, 'o>,
     established: bool,
     screen: bool,
 }
 
 impl Helping<'_, '_> {
     async fn run(&mut self, connection: &mut ExpertConnection) -> Result<(), Failure> {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        let mut typing = true;
         let mut end = self.args.seconds.map(|s| Instant::now() + Duration::from_secs(s));
         loop {
             let until = end.unwrap_or_else(Instant::now);
+            let progress = self.talk.progress(connection);
             let event = tokio::select! {
                 event = connection.next() => event.map_err(failed)?,
-                line = lines.next_line(), if typing => {
-                    match line? {
-                        Some(line) => Self::line(connection, line.trim())?,
-                        None => typing = false,
-                    }
+                typed = self.talk.console.line() => {
+                    self.talk.typed(connection, typed?)?;
+                    continue;
+                }
+                () = progress => {
+                    self.talk.tell_progress(connection)?;
                     continue;
                 }
                 () = sleep_until(until), if end.is_some() => {
@@ -106,7 +109,7 @@ impl Helping<'_, '_> {
             match event {
                 None => return Ok(()),
                 Some(ExpertEvent::Session(event)) => {
-                    self.reporter.event(&event)?;
+                    self.talk.event(connection, &event)?;
                     self.event(connection, &event)?;
                 }
                 Some(ExpertEvent::Screen(_)) if !self.screen => {
@@ -114,67 +117,64 @@ impl Helping<'_, '_> {
                     let screen = connection.screen();
                     let (width, height) = (screen.width(), screen.height());
                     let text = format!("the screen has come: {width} by {height}");
-                    self.reporter.say("screen", &text, json!({ "width": width, "height": height }))?;
+                    self.talk.console.say("screen", &text, json!({ "width": width, "height": height }))?;
                 }
                 Some(_) => {}
             }
         }
     }
 
-    /// What follows from an event.
+    /// What was asked for on the command line.
     fn event(&mut self, connection: &mut ExpertConnection, event: &Event) -> Result<(), Failure> {
         match event {
             Event::Established(_) => {
                 self.established = true;
                 if let Some(text) = &self.args.say {
-                    told(connection.session().chat().send(text))?;
+                    let said = connection.session().chat().send(text);
+                    said.or_else(|e| self.talk.console.complain(&e.to_string()))?;
                 }
-                if let Some(path) = &self.args.send {
-                    Self::send(connection, path)?;
+                for path in &self.args.send {
+                    self.talk.send(connection, path)?;
                 }
-                if self.args.request_control {
-                    told(connection.session().request_control())?;
+                if self.args.request_control || self.args.keys.is_some() {
+                    let asked = connection.session().request_control();
+                    asked.or_else(|e| self.talk.console.complain(&e.to_string()))?;
                 }
             }
-            Event::File(FileEvent::Offered { id, .. }) => {
-                told(connection.session().files().refuse(*id))?;
-                self.reporter.say("file_refused", "the file is not taken", json!({ "id": id.0 }))?;
+            Event::Control(ControlEvent::Granted) => {
+                if let Some(keys) = &self.args.keys {
+                    connection.send_input(&typing(keys)).map_err(failed)?;
+                    self.talk.console.say("typed", "the keys are sent", json!({}))?;
+                }
             }
             _ => {}
         }
         Ok(())
     }
-
-    fn send(connection: &mut ExpertConnection, path: &Path) -> Result<(), Failure> {
-        let open = || File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (size, file) = open().map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        told(connection.send_file(FileOffer::new(name, size), file))
-    }
-
-    /// What the person types: a command, or a chat message.
-    fn line(connection: &mut ExpertConnection, line: &str) -> Result<(), Failure> {
-        let session = connection.session();
-        let done = match line {
-            "" => Ok(()),
-            "/quit" => {
-                session.close();
-                Ok(())
-            }
-            "/control" => session.request_control(),
-            "/release" => session.release_control(),
-            text => session.chat().send(text),
-        };
-        told(done)
-    }
 }
 
-/// What cannot be done now is told, and the session goes on.
-fn told<T>(result: Result<T, remassist::session::Misuse>) -> Result<(), Failure> {
-    if let Err(e) = result {
-        writeln!(io::stderr(), "remassist: {e}")?;
+/// Keys that write a text: characters as such, since nobody knows the novice's keyboard, and those that write nothing by
+/// their place.
+fn typing(text: &str) -> Vec<InputEvent> {
+    let mut events = Vec::new();
+    for character in text.chars() {
+        let place = match character {
+            '\n' => Some(0x1C),
+            '\t' => Some(0x0F),
+            '\u{8}' => Some(0x0E),
+            '\u{1B}' => Some(0x01),
+            _ => None,
+        };
+        let mut units = [0; 2];
+        let units: &[u16] = if place.is_some() { &[0] } else { character.encode_utf16(&mut units) };
+        for unit in units {
+            events.extend([true, false].map(|down| match place {
+                Some(scan_code) => InputEvent::Key { scan_code, extended: false, down },
+                None => InputEvent::Unicode { unit: *unit, down },
+            }));
+        }
     }
-    Ok(())
+    events
 }
 
 fn save(path: &Path, picture: &Picture) -> io::Result<()> {

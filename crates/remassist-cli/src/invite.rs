@@ -22,8 +22,8 @@ pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if password.expose().is_empty() {
         return Err(Failure::Usage("the password is empty".to_owned()));
     }
-    let made =
-        make(args.file_type, &args.name, &endpoints(args)?, &key_hashes(args)?, args.minutes, &password)?;
+    let endpoints = endpoints(&args.addresses, args.file_type)?;
+    let made = make(args.file_type, &args.name, &endpoints, &key_hashes(args)?, args.minutes, &password)?;
     let file = made.file;
     match &args.out {
         Some(path) => {
@@ -80,19 +80,20 @@ fn unwritable(error: EncodeError) -> Failure {
     Failure::Usage(format!("this cannot be written into an invitation: {error}"))
 }
 
-fn endpoints(args: &InviteArgs) -> Result<Vec<Endpoint<'_>>, Failure> {
-    let parse = |text: &'_ String| {
+/// Addresses as an invitation of that type can hold them.
+pub fn endpoints(addresses: &[String], file_type: u8) -> Result<Vec<Endpoint<'static>>, Failure> {
+    let parse = |text: &String| {
         let endpoint = Endpoint::parse(text);
         let endpoint =
             endpoint.ok_or_else(|| Failure::Usage(format!("{text:?} is not HOST:PORT or [IPV6]:PORT")))?;
-        if args.file_type == 1 && matches!(endpoint.host, Host::Ipv6 { .. }) {
+        if file_type == 1 && matches!(endpoint.host, Host::Ipv6 { .. }) {
             return Err(Failure::Usage(format!(
                 "{text:?}: an invitation of type 1 cannot hold IPv6 addresses"
             )));
         }
         Ok(endpoint.into_owned())
     };
-    args.addresses.iter().map(parse).collect()
+    addresses.iter().map(parse).collect()
 }
 
 /// What a connection string tells of the server's key.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod args;
+mod console;
 mod crypt;
 mod demo;
 mod detect;
@@ -16,7 +17,7 @@ mod inspect;
 mod invite;
 mod kinds;
 mod novice;
-mod report;
+mod talk;
 mod tree;
 
 use args::{Args, Command};
