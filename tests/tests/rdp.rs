@@ -473,6 +473,17 @@ async fn a_key_that_must_be_compared_ends_it_before_anything_is_told() {
 }
 
 #[tokio::test]
+async fn an_invitation_that_is_no_longer_valid() {
+    log();
+    let mut options = NoviceOptions::default();
+    options.valid_for = Some(Duration::ZERO);
+    let mut server = NoviceServer::bind(&["127.0.0.1:0".parse().unwrap()], options).await.unwrap();
+    let _caller = tokio::net::TcpStream::connect(server.addresses().unwrap()[0]).await.unwrap();
+    let nobody = timeout(LIMIT, server.accept()).await.unwrap();
+    assert!(matches!(nobody, Err(RdpError::Expired)), "{nobody:?}");
+}
+
+#[tokio::test]
 async fn the_first_address_that_answers_wins() {
     log();
     let good = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,10 +1,13 @@
-//! The static channels, as IronRDP is told of them: it joins them, but what comes on them never gets there.
+//! What both sides of a connection ask IronRDP for: the static channels, which it joins (what comes on them never gets
+//! there), and the capability that is demanded.
 
 use ironrdp_core::AsAny;
 use ironrdp_pdu::PduResult;
 use ironrdp_pdu::gcc::ChannelName;
+use ironrdp_pdu::rdp::capability_sets::{CapabilitySet, GeneralExtraFlags};
 use ironrdp_svc::{StaticChannelSet, SvcClientProcessor, SvcMessage, SvcProcessor, SvcServerProcessor};
 
+use crate::RdpError;
 use crate::channels::Ids;
 
 macro_rules! channels {
@@ -39,6 +42,15 @@ channels! {
     Remdesk b"remdesk\0";
     Encomsp b"encomsp\0";
     Drdynvc b"drdynvc\0";
+}
+
+/// What Remote Assistance demands of both sides ([MS-RA] 3.3).
+pub(crate) fn fast_path(capabilities: &[CapabilitySet]) -> Result<(), RdpError> {
+    let takes = capabilities.iter().any(|set| {
+        matches!(set, CapabilitySet::General(general)
+            if general.extra_flags.contains(GeneralExtraFlags::FASTPATH_OUTPUT_SUPPORTED))
+    });
+    if takes { Ok(()) } else { Err(RdpError::Protocol("no FASTPATH_OUTPUT_SUPPORTED")) }
 }
 
 /// Which MCS channels they have got.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -352,4 +352,92 @@ fn sessions_that_end_as_specified() {
         assert!(transcript.contains(part), "{part} is not in:\n{transcript}");
         assert!(transcript.ends_with(" checks, 0 failed\n"), "{transcript}");
     }
+}
+
+/// Two programs, one connection; the lines of JSON that each prints.
+fn helped(novice: &[&str], expert: &[&str]) -> [(Option<i32>, Vec<Value>); 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let invitation = folder.path().join("invitation").display().to_string();
+    let start = |args: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_remassist"));
+        program.args(args).args(["--password", "Pass123!", "--events", "json"]).current_dir(root());
+        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        program.spawn().unwrap()
+    };
+    let mut args = vec!["novice", "--listen", "127.0.0.1:0", "--exit-after-session"];
+    args.extend(["--invitation", &invitation]);
+    args.extend(novice);
+    let mut novice = start(&args);
+    // It has written the invitation when it says that it listens.
+    let mut said = std::io::BufReader::new(novice.stdout.take().unwrap());
+    let mut listening = String::new();
+    said.read_line(&mut listening).unwrap();
+    assert!(listening.contains(r#""event":"listening""#), "{listening}");
+    let mut args = vec!["expert", &invitation];
+    args.extend(expert);
+    let expert = start(&args).wait_with_output().unwrap();
+    let status = novice.wait().unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    let lines = |text: &str| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = String::from_utf8(expert.stdout).unwrap();
+    [(status.code(), lines(&rest)), (expert.status.code(), lines(&told))]
+}
+
+fn names(events: &[Value]) -> Vec<&str> {
+    let names = events.iter().map(|event| event["event"].as_str().unwrap());
+    names.filter(|name| *name != "progress" && *name != "input").collect()
+}
+
+#[test]
+fn one_program_helps_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let bytes: Vec<u8> = (0..200_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+    std::fs::write(path("driver.zip"), &bytes).unwrap();
+    std::fs::write(path("empty"), b"").unwrap();
+    std::fs::create_dir(path("in")).unwrap();
+    std::fs::write(path("in/driver.zip"), b"another one").unwrap();
+    for security in [&["--security", "tls"][..], &["--security", "rdp", "--encryption", "none"]] {
+        let mut novice = vec!["--allow", "view,control,files", "--name", "Nora"];
+        let folder = path("in");
+        novice.extend(["--receive-dir", &folder]);
+        novice.extend(security);
+        let (driver, empty, screenshot) = (path("driver.zip"), path("empty"), path("screen.png"));
+        let mut expert = vec!["--say", "Hello\u{1b}[2J", "--type", "a\n", "--for", "3", "--name", "Erik"];
+        expert.extend(["--send", &driver, &empty, "--screenshot", &screenshot]);
+        expert.extend(security.iter().take(2));
+        let [(novice, heard), (expert, told)] = helped(&novice, &expert);
+        assert_eq!((novice, expert), (Some(0), Some(0)), "{heard:?} {told:?}");
+        for name in ["verified", "established", "chat", "control_requested", "file_complete", "closed"] {
+            assert!(names(&heard).contains(&name), "{name}: {heard:?}");
+        }
+        for name in ["connected", "screen", "control_granted", "typed", "file_sent", "closed", "screenshot"] {
+            assert!(names(&told).contains(&name), "{name}: {told:?}");
+        }
+        let typed = heard.iter().filter(|event| event["event"] == "input").count();
+        assert_eq!(typed, 4, "{heard:?}");
+        let saved: Vec<_> = heard.iter().filter(|event| event["event"] == "file_saved").collect();
+        let first = saved[0]["path"].as_str().unwrap();
+        assert_ne!(first, path("in/driver.zip"));
+        assert!(std::fs::read(first).unwrap() == bytes, "the file is another one");
+        assert_eq!(std::fs::read(saved[1]["path"].as_str().unwrap()).unwrap(), b"");
+        // The picture is the whole test picture.
+        let file = std::io::BufReader::new(std::fs::File::open(&screenshot).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        let picture = ra_rdp::test_picture(800, 600);
+        let wanted = picture.pixels().chunks_exact(4).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]);
+        assert!(wanted.eq(pixels), "the screenshot is another picture");
+    }
+    assert_eq!(std::fs::read(path("in/driver.zip")).unwrap(), b"another one");
+}
+
+#[test]
+fn nobody_is_there_to_say_yes() {
+    let [(novice, heard), (expert, told)] = helped(&[], &[]);
+    assert_eq!((novice, expert), (Some(1), Some(1)), "{heard:?} {told:?}");
+    assert!(names(&heard).contains(&"refused"), "{heard:?}");
+    assert!(!names(&told).contains(&"established") && !names(&told).contains(&"screen"), "{told:?}");
 }

@@ -12,6 +12,7 @@ use ironrdp_pdu::gcc::{ConnectionType, KeyboardType};
 use ironrdp_pdu::nego::{ConnectionConfirm, FailureCode};
 use ironrdp_pdu::rdp::capability_sets::{BitmapCodecs, MajorPlatformType, RailSupportLevel};
 use ironrdp_pdu::rdp::client_info::{PerformanceFlags, TimezoneInfo};
+use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu};
 use ironrdp_pdu::x224::X224;
 use ra_session::{ClientInfo, Expert, ExpertConfig, Role, Time};
 use remassist_core::Secret;
@@ -211,6 +212,13 @@ async fn finish(
             continue;
         }
         let frame = wire.frame().await?;
+        if let ClientConnectorState::CapabilitiesExchange { .. } = connector.state
+            && let Some((_, data)) = user_data(Role::Expert, &frame.bytes)
+            && let Ok(header) = decode::<ShareControlHeader>(&data)
+            && let ShareControlPdu::ServerDemandActive(demand) = header.share_control_pdu
+        {
+            statics::fast_path(&demand.pdu.capability_sets)?;
+        }
         if waits(&connector, &frame) {
             if early.len() >= EARLY {
                 return Err(RdpError::Protocol("too much before the connection is finished"));

@@ -164,6 +164,7 @@ async fn finish(
     loop {
         if let Some(result) = acceptor.get_result() {
             let client_info = client_info.ok_or(RdpError::Protocol("no Client Info PDU"))?;
+            statics::fast_path(&result.capabilities)?;
             // The expert waits for it, whatever the program does before it asks for events.
             wire.flush().await?;
             let ids = statics::ids(result.user_channel_id, &result.static_channels);
