@@ -3,6 +3,7 @@
 mod channels;
 mod chunk;
 mod display;
+mod downloads;
 mod dvc;
 mod error;
 mod expert;
@@ -16,6 +17,7 @@ mod uploads;
 mod wire;
 
 pub use display::{DisplaySource, Picture, Rectangle, test_picture};
+pub use downloads::Downloads;
 pub use error::RdpError;
 pub use expert::{ExpertConnection, ExpertEvent, ExpertOptions, dial};
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};

@@ -1,16 +1,14 @@
 //! `remassist novice`.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use ra_rdp::{
-    DisplaySource, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, Picture, RdpError, Security,
+    DisplaySource, Downloads, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, Picture, RdpError,
+    Security,
 };
 use remassist::connstring::Endpoint;
 use remassist::session::{Attempts, ControlEvent, Credentials, Event, FileEvent, NoviceConfig, TransferId};
 use serde_json::json;
-use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 use tokio::sync::mpsc;
 
@@ -84,8 +82,8 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
                 continue;
             }
         };
-        let mut session =
-            Session { args, reporter: &mut reporter, lines: &mut lines, keys, files: BTreeMap::new() };
+        let files = Downloads::new(&args.receive_dir);
+        let mut session = Session { args, reporter: &mut reporter, lines: &mut lines, keys, files };
         let established = match session.run(&mut connection).await {
             Ok(established) => established,
             Err(Failure::Input(message)) => {
@@ -121,7 +119,7 @@ struct Session<'s, 'o> {
     reporter: &'s mut Reporter<'o>,
     lines: &'s mut Lines<BufReader<Stdin>>,
     keys: mpsc::UnboundedReceiver<InputEvent>,
-    files: BTreeMap<TransferId, (PathBuf, NamedTempFile)>,
+    files: Downloads,
 }
 
 /// What was asked last, and not answered.
@@ -170,35 +168,16 @@ impl Session<'_, '_> {
         connection: &mut NoviceConnection,
         event: &Event,
     ) -> Result<Option<Question>, Failure> {
+        if let Some(path) = self.files.follow(event)? {
+            let path = path.display().to_string();
+            self.reporter.say("file_saved", &format!("saved as {path}"), json!({ "path": path }))?;
+        }
         let question = match event {
             Event::AskView { .. } => Some((Allow::View, Question::View)),
             Event::Control(ControlEvent::Requested) => Some((Allow::Control, Question::Control)),
-            Event::File(FileEvent::Offered { id, name, .. }) => {
-                let file = NamedTempFile::new_in(&self.args.receive_dir)?;
-                self.files.insert(*id, (free(&self.args.receive_dir, &name.suggestion), file));
-                Some((Allow::Files, Question::File(*id)))
-            }
+            Event::File(FileEvent::Offered { id, .. }) => Some((Allow::Files, Question::File(*id))),
             Event::ShareScreen => {
                 fits(connection.session().view_started())?;
-                None
-            }
-            Event::File(FileEvent::Data { id, bytes, .. }) => {
-                if let Some((_, file)) = self.files.get_mut(id) {
-                    file.write_all(bytes)?;
-                }
-                None
-            }
-            Event::File(FileEvent::Complete { id }) => {
-                if let Some((path, file)) = self.files.remove(id) {
-                    file.as_file().sync_all()?;
-                    file.persist_noclobber(&path).map_err(|e| e.error)?;
-                    let path = path.display().to_string();
-                    self.reporter.say("file_saved", &format!("saved as {path}"), json!({ "path": path }))?;
-                }
-                None
-            }
-            Event::File(FileEvent::Failed { id, .. } | FileEvent::Withdrawn { id }) => {
-                self.files.remove(id);
                 None
             }
             _ => None,
@@ -232,10 +211,7 @@ impl Session<'_, '_> {
             (Question::Control, true) => session.allow_control(),
             (Question::Control, false) => session.refuse_control(),
             (Question::File(id), true) => session.files().accept(id),
-            (Question::File(id), false) => {
-                self.files.remove(&id);
-                session.files().refuse(id)
-            }
+            (Question::File(id), false) => session.files().refuse(id),
         };
         Ok(())
     }
@@ -271,10 +247,4 @@ impl Session<'_, '_> {
 
 fn fits(result: Result<(), remassist::session::Misuse>) -> Result<(), Failure> {
     result.map_err(|e| Failure::Input(e.to_string()))
-}
-
-/// A name that is not taken.
-fn free(folder: &Path, name: &str) -> PathBuf {
-    let taken = |n: u32| if n == 0 { folder.join(name) } else { folder.join(format!("{n}-{name}")) };
-    (0..1000).map(taken).find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
 }
