@@ -56,10 +56,12 @@ pub struct ExpertOptions {
     pub connect_timeout: Duration,
     /// Most bytes of one channel message.
     pub message_limit: usize,
+    /// How long the novice's machine may be silent: TCP asks whether it is still there. `None`: as long as it likes.
+    pub keep_alive: Option<Duration>,
 }
 
 impl Default for ExpertOptions {
-    /// TLS, 10 seconds, 20 seconds, 30 seconds, 1 MiB.
+    /// TLS, 10 seconds, 20 seconds, 30 seconds, 1 MiB, one minute.
     fn default() -> Self {
         Self {
             security: Security::Tls,
@@ -67,6 +69,7 @@ impl Default for ExpertOptions {
             dial_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(30),
             message_limit: 1 << 20,
+            keep_alive: Some(Duration::from_secs(60)),
         }
     }
 }

@@ -3,7 +3,7 @@
 mod accept;
 
 use std::future::poll_fn;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -30,7 +30,7 @@ use crate::display::{DisplaySource, Tiles};
 use crate::input::{InputSink, translate};
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
-use crate::{RdpError, Security, tls};
+use crate::{RdpError, Security, tls, wire};
 
 /// How often the screen is looked at.
 const CAPTURE: Duration = Duration::from_millis(100);
@@ -51,19 +51,22 @@ pub struct NoviceOptions {
     pub message_limit: usize,
     /// How long experts are listened to: as long as the invitation is valid. A session may last longer.
     pub valid_for: Option<Duration>,
+    /// How long the expert's machine may be silent: TCP asks whether it is still there. `None`: as long as it likes.
+    pub keep_alive: Option<Duration>,
     /// Encryption of standard RDP security, where TLS is not used: the key of the server, and what is selected.
     #[cfg(feature = "standard-security")]
     pub standard: Option<(rdp_standard_security::ServerKey, rdp_standard_security::ServerOptions)>,
 }
 
 impl Default for NoviceOptions {
-    /// TLS, 30 seconds, 1 MiB, for ever.
+    /// TLS, 30 seconds, 1 MiB, for ever, one minute.
     fn default() -> Self {
         Self {
             security: Security::Tls,
             connect_timeout: Duration::from_secs(30),
             message_limit: 1 << 20,
             valid_for: None,
+            keep_alive: Some(Duration::from_secs(60)),
             #[cfg(feature = "standard-security")]
             standard: None,
         }
@@ -119,9 +122,8 @@ impl NoviceServer {
                 biased;
                 () = sleep_until(expires), if self.expires.is_some() => return Err(RdpError::Expired),
                 stream = any(&self.listeners), if self.callers.len() < CALLERS => {
-                    let stream = stream?;
-                    let timeout = self.options.connect_timeout;
-                    self.callers.spawn(Caller::of(stream, timeout));
+                    let options = &self.options;
+                    self.callers.spawn(Caller::of(stream?, options.connect_timeout, options.keep_alive));
                 }
                 Some(caller) = self.callers.join_next() => match caller {
                     Ok(Ok(caller)) => return Ok(caller),
@@ -194,13 +196,18 @@ impl NoviceServer {
 
 /// The next connection of any listener.
 async fn any(listeners: &[TcpListener]) -> Result<TcpStream, RdpError> {
-    let accepted = poll_fn(|cx| {
-        let mut ready = listeners.iter().map(|listener| listener.poll_accept(cx));
-        ready.find(Poll::is_ready).unwrap_or(Poll::Pending)
-    });
-    let (stream, _) = accepted.await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    loop {
+        let accepted = poll_fn(|cx| {
+            let mut ready = listeners.iter().map(|listener| listener.poll_accept(cx));
+            ready.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
+        match accepted.await {
+            Ok((stream, _)) => return Ok(stream),
+            // A caller who has gone already says nothing about the next one.
+            Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
 }
 
 /// Somebody who asks for an RDP connection.
@@ -212,7 +219,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    async fn of(stream: TcpStream, patience: Duration) -> Result<Self, RdpError> {
+    async fn of(stream: TcpStream, patience: Duration, silence: Option<Duration>) -> Result<Self, RdpError> {
+        wire::prepare(&stream, silence)?;
         let address = stream.peer_addr()?;
         let mut wire = Wire::new(stream);
         let request = timeout(patience, wire.frame()).await.map_err(|_| RdpError::TimedOut)??;

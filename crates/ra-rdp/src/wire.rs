@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use ironrdp_pdu::Action;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::RdpError;
@@ -22,8 +24,25 @@ const READ: usize = 16 << 10;
 pub(crate) const EARLY: usize = 64;
 /// Bytes that wait to be sent before nothing is added to them: a slow reader gets less, not more memory.
 pub(crate) const HIGH_WATER: usize = 256 << 10;
+/// Bytes that wait to be sent at which a peer that asks and does not read is given up.
+const MOST_WAITING: usize = 16 << 20;
 /// How long the end of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Small messages go out at once, and a machine that is gone is noticed after so long a silence: [MS-RA] has heartbeats in
+/// version 1 only, and nothing that has to be answered.
+pub(crate) fn prepare(stream: &TcpStream, silence: Option<Duration>) -> io::Result<()> {
+    /// Probes that a machine may leave without an answer, in the second half of the time.
+    const PROBES: u32 = 4;
+    stream.set_nodelay(true)?;
+    if let Some(silence) = silence {
+        let second = Duration::from_secs(1);
+        let (idle, probe) = ((silence / 2).max(second), (silence / (2 * PROBES)).max(second));
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(probe).with_retries(PROBES);
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    }
+    Ok(())
+}
 
 /// The stream of a connection, with or without TLS.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -172,6 +191,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Activity, RdpError>> {
         self.seal()?;
+        if self.output.len() > MOST_WAITING {
+            return Poll::Ready(Err(RdpError::Protocol("it does not read what it asks for")));
+        }
         let waited = !self.output.is_empty() || self.dirty;
         let written = self.poll_write(cx)?.is_ready();
         if let Some(frame) = self.take()? {

@@ -28,7 +28,7 @@ use crate::channels::Ids;
 use crate::chunk::user_data;
 use crate::statics::{self, Drdynvc, Encomsp, Remdesk};
 use crate::wire::{EARLY, Frame, Stream, Wire};
-use crate::{RdpError, Security, tls};
+use crate::{RdpError, Security, tls, wire};
 
 /// A connection that stands.
 pub(super) struct Connected {
@@ -107,12 +107,14 @@ pub(super) async fn connect(
     options: &ExpertOptions,
 ) -> Result<Connected, RdpError> {
     let address = stream.peer_addr()?;
+    wire::prepare(&stream, options.keep_alive)?;
     let (connector, stream) = match negotiate(stream, options.security != Security::Rdp).await? {
         Answer::Ready(connector, stream) => (connector, stream),
         Answer::WithoutTls if options.security == Security::Any => {
             debug!("the novice has no TLS: once more without");
             let again = timeout(options.address_timeout, dial::connect(address)).await;
             let again = again.map_err(|_| RdpError::TimedOut)?.ok_or(RdpError::Unreachable(1))?;
+            wire::prepare(&again, options.keep_alive)?;
             match negotiate(again, false).await? {
                 Answer::Ready(connector, stream) => (connector, stream),
                 Answer::WithoutTls => return Err(RdpError::Security),

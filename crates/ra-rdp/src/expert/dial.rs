@@ -70,7 +70,5 @@ async fn addresses(endpoint: &Endpoint<'_>) -> Vec<SocketAddr> {
 pub(super) async fn connect(address: SocketAddr) -> Option<TcpStream> {
     let stream = TcpStream::connect(address).await;
     debug!(reached = stream.is_ok(), "an address was tried");
-    let stream = stream.ok()?;
-    stream.set_nodelay(true).ok()?;
-    Some(stream)
+    stream.ok()
 }
