@@ -5,6 +5,7 @@ mod accept;
 use std::future::poll_fn;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct NoviceOptions {
     pub connect_timeout: Duration,
     /// Most bytes of one channel message.
     pub message_limit: usize,
+    /// As [`ExpertOptions::key_log`](crate::ExpertOptions::key_log).
+    pub key_log: Option<PathBuf>,
     /// Encryption of standard RDP security, where TLS is not used: the key of the server, and what is selected.
     #[cfg(feature = "standard-security")]
     pub standard: Option<(rdp_standard_security::ServerKey, rdp_standard_security::ServerOptions)>,
@@ -61,6 +64,7 @@ impl Default for NoviceOptions {
             security: Security::Tls,
             connect_timeout: Duration::from_secs(30),
             message_limit: 1 << 20,
+            key_log: None,
             #[cfg(feature = "standard-security")]
             standard: None,
         }
@@ -81,7 +85,7 @@ impl NoviceServer {
     /// Listens on all addresses.
     ///
     /// # Errors
-    /// [`RdpError::Io`] when one cannot be had; [`RdpError::Tls`].
+    /// [`RdpError::Io`] when one cannot be had, or the key log; [`RdpError::Tls`].
     pub async fn bind(addresses: &[SocketAddr], options: NoviceOptions) -> Result<Self, RdpError> {
         let mut listeners = Vec::new();
         for address in addresses {
@@ -90,7 +94,8 @@ impl NoviceServer {
         if listeners.is_empty() {
             return Err(RdpError::Configuration("there is no address to listen on"));
         }
-        Ok(Self { listeners, callers: JoinSet::new(), options, tls: tls::server_config()? })
+        let tls = tls::server_config(options.key_log.as_deref())?;
+        Ok(Self { listeners, callers: JoinSet::new(), options, tls })
     }
 
     /// The addresses, with their real ports.

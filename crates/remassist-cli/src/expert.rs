@@ -5,16 +5,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, Picture, RdpError};
+use ra_rdp::rdp_standard_security::{ClientOptions, Methods};
+use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, Picture, Protection, RdpError};
 use remassist::core::text::TextDocument;
 use remassist::core::{Decode as _, DecodeOptions};
 use remassist::invitation::Invitation;
-use remassist::session::{Credentials, Event, ExpertConfig, FileEvent, FileOffer, KeyPolicy};
+use remassist::session::{Credentials, Event, ExpertConfig, FileEvent, FileOffer, KeyPolicy, ServerKey};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, sleep_until};
 
-use crate::args::{EventsArg, ExpertArgs, KeyPolicyArg};
+use crate::args::{EncryptionArg, EventsArg, ExpertArgs, KeyPolicyArg};
 use crate::report::Reporter;
 use crate::{Failure, input};
 
@@ -43,7 +44,7 @@ fn credentials(args: &ExpertArgs) -> Result<Credentials, Failure> {
     made.map_err(|e| Failure::Input(e.to_string()))
 }
 
-async fn help(args: &ExpertArgs, mut reporter: Reporter<'_>) -> Result<(), Failure> {
+async fn help(args: &ExpertArgs, reporter: Reporter<'_>) -> Result<(), Failure> {
     let mut config = ExpertConfig::new(credentials(args)?);
     config.options.name.clone_from(&args.name);
     config.user_name.clone_from(&args.name);
@@ -53,8 +54,16 @@ async fn help(args: &ExpertArgs, mut reporter: Reporter<'_>) -> Result<(), Failu
     };
     let mut options = ExpertOptions::default();
     options.security = args.security.into();
+    options.source = args.source;
+    options.key_log.clone_from(&args.key_log.path);
+    let (methods, allow_unencrypted) = match args.encryption {
+        EncryptionArg::None => (Methods::ALL, true),
+        EncryptionArg::Bits40 => (Methods::ALL, false),
+        EncryptionArg::Bits56 => (Methods::BIT_56.or(Methods::BIT_128), false),
+        EncryptionArg::Bits128 => (Methods::BIT_128, false),
+    };
+    options.standard = Some(ClientOptions { methods, allow_unencrypted, ..ClientOptions::default() });
     let mut connection = ExpertConnection::dial(config, &options).await.map_err(failed)?;
-    reporter.say("connected", "connected; nothing proves yet who the novice is", json!({}))?;
 
     let mut helping = Helping { args, reporter, established: false, screen: false };
     let ended = helping.run(&mut connection).await;
@@ -105,6 +114,7 @@ impl Helping<'_, '_> {
             };
             match event {
                 None => return Ok(()),
+                Some(ExpertEvent::Connected { protection, key }) => self.connected(protection, key)?,
                 Some(ExpertEvent::Session(event)) => {
                     self.reporter.event(&event)?;
                     self.event(connection, &event)?;
@@ -119,6 +129,34 @@ impl Helping<'_, '_> {
                 Some(_) => {}
             }
         }
+    }
+
+    /// What is known of the connection: who is at the other end, and who can listen.
+    fn connected(&mut self, protection: Protection, key: ServerKey) -> Result<(), Failure> {
+        let (name, how) = match protection {
+            Protection::None => ("none", "without any encryption".to_owned()),
+            Protection::Rc4 { bits, both_ways: true } => ("rc4", format!("by RC4 of {bits} bits")),
+            Protection::Rc4 { bits, both_ways: false } => {
+                ("rc4", format!("by RC4 of {bits} bits, but what comes is not encrypted"))
+            }
+            Protection::Tls => ("tls", "by TLS".to_owned()),
+        };
+        let (verdict, who) = match key {
+            ServerKey::Match => ("match", "the key of the novice is that of the invitation"),
+            ServerKey::Mismatch => ("mismatch", "the key of the novice is another one"),
+            ServerKey::Absent => {
+                ("absent", "nothing proves yet who the novice is: the invitation has no key")
+            }
+            ServerKey::UnknownAlgorithm => {
+                ("unknown_algorithm", "nothing proves yet who the novice is: the hash of its key is unknown")
+            }
+            ServerKey::Unavailable => ("unavailable", "nothing proves yet who the novice is"),
+        };
+        let mut details = json!({ "protection": name, "key": verdict });
+        if let Protection::Rc4 { bits, both_ways } = protection {
+            details = json!({ "protection": name, "bits": bits, "both_ways": both_ways, "key": verdict });
+        }
+        self.reporter.say("connected", &format!("connected {how}; {who}"), details)
     }
 
     /// What follows from an event.

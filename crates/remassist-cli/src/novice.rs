@@ -37,6 +37,7 @@ async fn serve(args: &NoviceArgs, mut reporter: Reporter<'_>) -> Result<(), Fail
     let password = args.password.read()?;
     let mut options = NoviceOptions::default();
     options.security = args.security.into();
+    options.key_log.clone_from(&args.key_log.path);
     let mut hashes = KeyHashes::random()?;
     if options.security != Security::Tls && args.encryption != EncryptionArg::None {
         let key = ra_rdp::generate_server_key().map_err(failed)?;
