@@ -186,14 +186,14 @@ async fn another_key_ends_it_before_anything_is_told() {
 /// An invitation without KH, and a connection without certificate.
 #[tokio::test]
 async fn a_key_that_cannot_be_compared() {
-    let no_hash = |setup: &mut Setup| setup.key.clear();
-    let no_certificate = |setup: &mut Setup| {
+    let no_hash: fn(&mut Setup) = |setup| setup.key.clear();
+    let no_certificate: fn(&mut Setup) = |setup| {
         setup.novice.standard = None;
         setup.expert.standard.as_mut().unwrap().allow_unencrypted = true;
     };
-    let both: [(&dyn Fn(&mut Setup), ServerKey, Protection); 2] = [
-        (&no_hash, ServerKey::Absent, Protection::Rc4 { bits: 128, both_ways: true }),
-        (&no_certificate, ServerKey::Unavailable, Protection::None),
+    let both = [
+        (no_hash, ServerKey::Absent, Protection::Rc4 { bits: 128, both_ways: true }),
+        (no_certificate, ServerKey::Unavailable, Protection::None),
     ];
     for (change, verdict, protection) in both {
         let mut setup = encrypted(Version::V2, Methods::BIT_128);
