@@ -4,6 +4,8 @@ mod connect;
 mod dial;
 
 use std::io::Read;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ironrdp_connector::connection_activation::{
@@ -20,7 +22,7 @@ use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageBuilder, ActiveStageOutput};
 use ra_connstring::ConnectionString;
 use ra_session::{
-    Channel, Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Output, Role, Time, TransferId,
+    Channel, Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Output, Role, ServerKey, Time, TransferId,
 };
 use remassist_core::text::TextFormat as _;
 use tokio::net::TcpStream;
@@ -33,7 +35,7 @@ use crate::display::{Picture, Rectangle};
 use crate::input::{InputEvent, encode};
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
-use crate::{RdpError, Security};
+use crate::{Protection, RdpError, Security};
 
 pub use dial::dial;
 
@@ -58,10 +60,20 @@ pub struct ExpertOptions {
     pub message_limit: usize,
     /// How long the novice's machine may be silent: TCP asks whether it is still there. `None`: as long as it likes.
     pub keep_alive: Option<Duration>,
+    /// Own address to connect from; `None`: the system chooses.
+    pub source: Option<IpAddr>,
+    /// File to which the secrets of TLS are added, in the format of `SSLKEYLOGFILE`. Whoever has it can read the
+    /// connection: for looking into captures of tests only.
+    pub key_log: Option<PathBuf>,
+    /// Encryption of standard RDP security, where TLS is not used: what is offered, and whether a novice may do without
+    /// (then also in one direction, encryption level low). `None`: nothing is offered and nothing is encrypted.
+    #[cfg(feature = "standard-security")]
+    pub standard: Option<rdp_standard_security::ClientOptions>,
 }
 
 impl Default for ExpertOptions {
-    /// TLS, 10 seconds, 20 seconds, 30 seconds, 1 MiB, one minute.
+    /// TLS, 10 seconds, 20 seconds, 30 seconds, 1 MiB, one minute, any own address, no key log; without TLS 128 bits and
+    /// nothing less.
     fn default() -> Self {
         Self {
             security: Security::Tls,
@@ -70,6 +82,10 @@ impl Default for ExpertOptions {
             connect_timeout: Duration::from_secs(30),
             message_limit: 1 << 20,
             keep_alive: Some(Duration::from_secs(60)),
+            source: None,
+            key_log: None,
+            #[cfg(feature = "standard-security")]
+            standard: Some(rdp_standard_security::ClientOptions::default()),
         }
     }
 }
@@ -78,6 +94,14 @@ impl Default for ExpertOptions {
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExpertEvent {
+    /// The first event: the RDP connection stands.
+    Connected {
+        /// How it is protected.
+        protection: Protection,
+        /// Whether the key of the server is that of the invitation. Anything but a match proves nothing about the
+        /// novice; a mismatch never comes so far.
+        key: ServerKey,
+    },
     /// Something in the session.
     Session(Event),
     /// This part of the novice's screen has changed; [`ExpertConnection::screen`] shows it.
@@ -98,6 +122,8 @@ pub struct ExpertConnection {
     activation: Option<Box<ConnectionActivationSequence>>,
     image: DecodedImage,
     changed: Option<Rectangle>,
+    /// What was not told yet about the connection.
+    connected: Option<(Protection, ServerKey)>,
     input: InputFlags,
     pointer: (u16, u16),
     due: Option<Time>,
@@ -130,7 +156,8 @@ impl ExpertConnection {
     /// Makes the RDP connection on a stream and begins the session.
     ///
     /// # Errors
-    /// [`RdpError`]; [`RdpError::Security`] when the novice does not offer the security that is demanded. With
+    /// [`RdpError`]; [`RdpError::Security`] when the novice does not offer the security that is demanded;
+    /// [`RdpError::Expert`] when its key is not that of the invitation, before anything secret is sent. With
     /// [`Security::Any`] a novice without TLS is connected to once more, at the same address.
     pub async fn connect(
         stream: TcpStream,
@@ -163,6 +190,7 @@ impl ExpertConnection {
             activation: None,
             image: blank(result.desktop_size)?,
             changed: None,
+            connected: Some((connected.protection, connected.key)),
             input: result.input_flags,
             pointer: (0, 0),
             due: None,
@@ -241,6 +269,9 @@ impl ExpertConnection {
     /// # Errors
     /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the novice has just gone is no error.
     pub async fn next(&mut self) -> Result<Option<ExpertEvent>, RdpError> {
+        if let Some((protection, key)) = self.connected.take() {
+            return Ok(Some(ExpertEvent::Connected { protection, key }));
+        }
         loop {
             if let Some(event) = self.pump()? {
                 return Ok(Some(ExpertEvent::Session(event)));

@@ -26,4 +26,4 @@ pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
 pub use rdp_standard_security;
 #[cfg(feature = "standard-security")]
 pub use standard::generate_server_key;
-pub use tls::Security;
+pub use tls::{Protection, Security};

@@ -5,6 +5,7 @@ mod accept;
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct NoviceOptions {
     pub valid_for: Option<Duration>,
     /// How long the expert's machine may be silent: TCP asks whether it is still there. `None`: as long as it likes.
     pub keep_alive: Option<Duration>,
+    /// As [`ExpertOptions::key_log`](crate::ExpertOptions::key_log).
+    pub key_log: Option<PathBuf>,
     /// Encryption of standard RDP security, where TLS is not used: the key of the server, and what is selected.
     #[cfg(feature = "standard-security")]
     pub standard: Option<(rdp_standard_security::ServerKey, rdp_standard_security::ServerOptions)>,
@@ -67,6 +70,7 @@ impl Default for NoviceOptions {
             message_limit: 1 << 20,
             valid_for: None,
             keep_alive: Some(Duration::from_secs(60)),
+            key_log: None,
             #[cfg(feature = "standard-security")]
             standard: None,
         }
@@ -88,7 +92,7 @@ impl NoviceServer {
     /// Listens on all addresses.
     ///
     /// # Errors
-    /// [`RdpError::Io`] when one cannot be had; [`RdpError::Tls`].
+    /// [`RdpError::Io`] when one cannot be had, or the key log; [`RdpError::Tls`].
     pub async fn bind(addresses: &[SocketAddr], options: NoviceOptions) -> Result<Self, RdpError> {
         let mut listeners = Vec::new();
         for address in addresses {
@@ -97,8 +101,9 @@ impl NoviceServer {
         if listeners.is_empty() {
             return Err(RdpError::Configuration("there is no address to listen on"));
         }
+        let tls = tls::server_config(options.key_log.as_deref())?;
         let expires = options.valid_for.and_then(|time| Instant::now().checked_add(time));
-        Ok(Self { listeners, callers: JoinSet::new(), expires, options, tls: tls::server_config()? })
+        Ok(Self { listeners, callers: JoinSet::new(), expires, options, tls })
     }
 
     /// The addresses, with their real ports.

@@ -1,13 +1,16 @@
 //! Standard RDP security between RDP and the stream ([MS-RDPBCGR] 5.3).
 
-use rdp_standard_security::{Error, Server, ServerKey, ServerOptions};
+use rdp_standard_security as standard;
+use rdp_standard_security::{
+    Client, ClientOptions, Error, Level, Method, Methods, Server, ServerKey, ServerOptions,
+};
 
 use rsa::RsaPrivateKey;
 use rsa::rand_core::UnwrapErr;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 
-use crate::RdpError;
 use crate::wire::Layer;
+use crate::{Protection, RdpError};
 
 impl From<Error> for RdpError {
     fn from(error: Error) -> Self {
@@ -34,9 +37,49 @@ pub fn generate_server_key() -> Result<ServerKey, RdpError> {
 
 /// The layer of a novice.
 pub(crate) fn server(key: &ServerKey, options: ServerOptions) -> Result<Box<dyn Layer>, RdpError> {
+    Ok(Box::new(Server::new(options, key.clone(), random()?)))
+}
+
+/// The layer of an expert.
+pub(crate) fn client(options: ClientOptions) -> Result<Box<dyn Layer>, RdpError> {
+    // The layer would leave it out without a word.
+    if options.methods.and(Methods::ALL) != options.methods {
+        return Err(RdpError::Configuration("FIPS and unknown methods of encryption cannot be offered"));
+    }
+    Ok(Box::new(Client::new(options, random()?)))
+}
+
+fn random() -> Result<[u8; 32], RdpError> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|_| RdpError::Configuration("the system gives no random bytes"))?;
-    Ok(Box::new(Server::new(options, key.clone(), random)))
+    Ok(random)
+}
+
+fn protection(negotiated: standard::Protection) -> Protection {
+    let standard::Protection::Encrypted { method, level } = negotiated else { return Protection::None };
+    let bits = match method {
+        Method::Bits40 => 40,
+        Method::Bits56 => 56,
+        Method::Bits128 => 128,
+    };
+    Protection::Rc4 { bits, both_ways: level != Level::Low }
+}
+
+impl Layer for Client {
+    fn outgoing(&mut self, frames: &[u8]) -> Result<Vec<u8>, RdpError> {
+        Ok(Self::outgoing(self, frames)?)
+    }
+
+    fn incoming(&mut self, frame: &[u8]) -> Result<Option<Vec<u8>>, RdpError> {
+        Ok(Some(Self::incoming(self, frame)?))
+    }
+
+    fn protection(&self) -> (Protection, Option<&[u8]>) {
+        (
+            protection(Self::protection(self)),
+            self.certificate().map(|certificate| certificate.public_key_blob()),
+        )
+    }
 }
 
 impl Layer for Server {
@@ -46,5 +89,9 @@ impl Layer for Server {
 
     fn incoming(&mut self, frame: &[u8]) -> Result<Option<Vec<u8>>, RdpError> {
         Ok(Self::incoming(self, frame)?)
+    }
+
+    fn protection(&self) -> (Protection, Option<&[u8]>) {
+        (protection(Self::protection(self)), None)
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::RdpError;
+use crate::{Protection, RdpError};
 
 /// Most bytes that are read before a frame is taken out: a whole frame, and what came with it.
 const READ_AHEAD: usize = 128 << 10;
@@ -74,6 +74,8 @@ pub(crate) trait Layer: std::fmt::Debug + Send {
     fn outgoing(&mut self, frames: &[u8]) -> Result<Vec<u8>, RdpError>;
     /// A frame that came; `None` when it was for the layer.
     fn incoming(&mut self, frame: &[u8]) -> Result<Option<Vec<u8>>, RdpError>;
+    /// What the layer does once it is negotiated, and the PublicKeyBlob of the server if it has shown one.
+    fn protection(&self) -> (Protection, Option<&[u8]>);
 }
 
 /// A stream, what was read of it, and what is to be written.
@@ -105,6 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     #[cfg(feature = "standard-security")]
     pub(crate) fn set_layer(&mut self, layer: Box<dyn Layer>) {
         self.layer = Some(layer);
+    }
+
+    /// What the layer does, and the PublicKeyBlob of the server if it has shown one.
+    pub(crate) fn protection(&self) -> (Protection, Option<&[u8]>) {
+        self.layer.as_ref().map_or((Protection::None, None), |layer| layer.protection())
     }
 
     /// The same wire over another stream: what stands between stays.

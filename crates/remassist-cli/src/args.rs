@@ -158,6 +158,8 @@ pub struct NoviceArgs {
     /// Encryption where TLS is not used; all of it is old and weak.
     #[arg(long, value_enum, default_value_t = EncryptionArg::Bits128)]
     pub encryption: EncryptionArg,
+    #[command(flatten)]
+    pub key_log: KeyLog,
     /// What to share.
     #[arg(long, value_enum, default_value_t = DisplayArg::Test)]
     pub display: DisplayArg,
@@ -187,6 +189,14 @@ pub struct ExpertArgs {
     /// Security of the RDP connection.
     #[arg(long, value_enum, default_value_t = SecurityArg::Tls)]
     pub security: SecurityArg,
+    /// Weakest encryption to take where TLS is not used; all of it is old and weak.
+    #[arg(long, value_enum, default_value_t = EncryptionArg::Bits128)]
+    pub encryption: EncryptionArg,
+    /// Own address to connect from.
+    #[arg(long, value_name = "ADDR")]
+    pub source: Option<std::net::IpAddr>,
+    #[command(flatten)]
+    pub key_log: KeyLog,
     /// What follows when nothing can be compared with the key hash of the invitation, as under TLS.
     #[arg(long, value_enum, default_value_t = KeyPolicyArg::Warn)]
     pub key_policy: KeyPolicyArg,
@@ -219,6 +229,14 @@ pub struct ExpertArgs {
     pub seconds: Option<u64>,
 }
 
+/// For looking into a capture of an own test.
+#[derive(Debug, ClapArgs)]
+pub struct KeyLog {
+    /// Add the secrets of TLS to this file, in the format of SSLKEYLOGFILE. Whoever has it can read the connection.
+    #[arg(long = "tls-key-log", value_name = "FILE", hide_short_help = true)]
+    pub path: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum KeyPolicyArg {
     /// End the connection.
@@ -249,7 +267,7 @@ pub enum SecurityArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EncryptionArg {
-    /// None at all: for tests.
+    /// None at all: for tests, and for networks that protect themselves.
     None,
     /// RC4 with 40 bits.
     #[value(name = "40")]

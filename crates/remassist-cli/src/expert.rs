@@ -5,15 +5,16 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Picture, RdpError};
+use ra_rdp::rdp_standard_security::{ClientOptions, Methods};
+use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Picture, Protection, RdpError};
 use remassist::core::text::TextDocument;
 use remassist::core::{Decode as _, DecodeOptions};
 use remassist::invitation::Invitation;
-use remassist::session::{ControlEvent, Credentials, Event, ExpertConfig, KeyPolicy};
+use remassist::session::{ControlEvent, Credentials, Event, ExpertConfig, KeyPolicy, ServerKey};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use crate::args::{Allow, ExpertArgs, KeyPolicyArg};
+use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
 use crate::console::Console;
 use crate::talk::Talk;
 use crate::{Failure, input};
@@ -55,8 +56,16 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
     };
     let mut options = ExpertOptions::default();
     options.security = args.security.into();
+    options.source = args.source;
+    options.key_log.clone_from(&args.key_log.path);
+    let (methods, allow_unencrypted) = match args.encryption {
+        EncryptionArg::None => (Methods::ALL, true),
+        EncryptionArg::Bits40 => (Methods::ALL, false),
+        EncryptionArg::Bits56 => (Methods::BIT_56.or(Methods::BIT_128), false),
+        EncryptionArg::Bits128 => (Methods::BIT_128, false),
+    };
+    options.standard = Some(ClientOptions { methods, allow_unencrypted, ..ClientOptions::default() });
     let mut connection = ExpertConnection::dial(config, &options).await.map_err(failed)?;
-    console.say("connected", "connected; nothing proves yet who the novice is", json!({}))?;
 
     let allow: &[Allow] = if args.accept_files { &[Allow::Files] } else { &[] };
     let talk = Talk::new(console, allow, &args.receive_dir);
@@ -108,6 +117,7 @@ impl Helping<'_, '_> {
             };
             match event {
                 None => return Ok(()),
+                Some(ExpertEvent::Connected { protection, key }) => self.connected(protection, key)?,
                 Some(ExpertEvent::Session(event)) => {
                     self.talk.event(connection, &event)?;
                     self.event(connection, &event)?;
@@ -122,6 +132,34 @@ impl Helping<'_, '_> {
                 Some(_) => {}
             }
         }
+    }
+
+    /// What is known of the connection: who is at the other end, and who can listen.
+    fn connected(&mut self, protection: Protection, key: ServerKey) -> Result<(), Failure> {
+        let (name, how) = match protection {
+            Protection::None => ("none", "without any encryption".to_owned()),
+            Protection::Rc4 { bits, both_ways: true } => ("rc4", format!("by RC4 of {bits} bits")),
+            Protection::Rc4 { bits, both_ways: false } => {
+                ("rc4", format!("by RC4 of {bits} bits, but what comes is not encrypted"))
+            }
+            Protection::Tls => ("tls", "by TLS".to_owned()),
+        };
+        let (verdict, who) = match key {
+            ServerKey::Match => ("match", "the key of the novice is that of the invitation"),
+            ServerKey::Mismatch => ("mismatch", "the key of the novice is another one"),
+            ServerKey::Absent => {
+                ("absent", "nothing proves yet who the novice is: the invitation has no key")
+            }
+            ServerKey::UnknownAlgorithm => {
+                ("unknown_algorithm", "nothing proves yet who the novice is: the hash of its key is unknown")
+            }
+            ServerKey::Unavailable => ("unavailable", "nothing proves yet who the novice is"),
+        };
+        let mut details = json!({ "protection": name, "key": verdict });
+        if let Protection::Rc4 { bits, both_ways } = protection {
+            details = json!({ "protection": name, "bits": bits, "both_ways": both_ways, "key": verdict });
+        }
+        self.talk.console.say("connected", &format!("connected {how}; {who}"), details)
     }
 
     /// What was asked for on the command line.

@@ -75,6 +75,7 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
 async fn bind(args: &NoviceArgs) -> Result<(NoviceServer, KeyHashes), Failure> {
     let mut options = NoviceOptions::default();
     options.security = args.security.into();
+    options.key_log.clone_from(&args.key_log.path);
     options.valid_for = Some(std::time::Duration::from_secs(60 * u64::from(args.minutes)));
     let mut hashes = KeyHashes::random()?;
     if options.security != Security::Tls && args.encryption != EncryptionArg::None {

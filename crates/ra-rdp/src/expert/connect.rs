@@ -14,7 +14,7 @@ use ironrdp_pdu::rdp::capability_sets::{BitmapCodecs, MajorPlatformType, RailSup
 use ironrdp_pdu::rdp::client_info::{PerformanceFlags, TimezoneInfo};
 use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu};
 use ironrdp_pdu::x224::X224;
-use ra_session::{ClientInfo, Expert, ExpertConfig, Role, Time};
+use ra_session::{ClientInfo, Expert, ExpertConfig, Role, ServerKey, Time};
 use remassist_core::Secret;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -28,11 +28,13 @@ use crate::channels::Ids;
 use crate::chunk::user_data;
 use crate::statics::{self, Drdynvc, Encomsp, Remdesk};
 use crate::wire::{EARLY, Frame, Stream, Wire};
-use crate::{RdpError, Security, tls, wire};
+use crate::{Protection, RdpError, Security, tls, wire};
 
 /// A connection that stands.
 pub(super) struct Connected {
     pub(super) wire: Wire<Stream>,
+    pub(super) protection: Protection,
+    pub(super) key: ServerKey,
     pub(super) session: Expert,
     pub(super) started: Instant,
     pub(super) ids: Ids,
@@ -43,7 +45,7 @@ pub(super) struct Connected {
 
 /// What the server says to the first request.
 enum Answer {
-    Ready(Box<ClientConnector>, Stream),
+    Ready(Box<ClientConnector>, Wire<Stream>),
     /// Standard RDP security is all that it has.
     WithoutTls,
 }
@@ -108,25 +110,26 @@ pub(super) async fn connect(
 ) -> Result<Connected, RdpError> {
     let address = stream.peer_addr()?;
     wire::prepare(&stream, options.keep_alive)?;
-    let (connector, stream) = match negotiate(stream, options.security != Security::Rdp).await? {
-        Answer::Ready(connector, stream) => (connector, stream),
+    let tls = options.security != Security::Rdp;
+    let (connector, wire, protection) = match negotiate(stream, tls, options).await? {
+        Answer::Ready(connector, wire) => (connector, wire, tls.then_some(Protection::Tls)),
         Answer::WithoutTls if options.security == Security::Any => {
             debug!("the novice has no TLS: once more without");
-            let again = timeout(options.address_timeout, dial::connect(address)).await;
+            let again = timeout(options.address_timeout, dial::connect(address, options.source)).await;
             let again = again.map_err(|_| RdpError::TimedOut)?.ok_or(RdpError::Unreachable(1))?;
             wire::prepare(&again, options.keep_alive)?;
-            match negotiate(again, false).await? {
-                Answer::Ready(connector, stream) => (connector, stream),
+            match negotiate(again, false, options).await? {
+                Answer::Ready(connector, wire) => (connector, wire, None),
                 Answer::WithoutTls => return Err(RdpError::Security),
             }
         }
         Answer::WithoutTls => return Err(RdpError::Security),
     };
-    finish(connector, Wire::new(stream), config).await
+    finish(connector, wire, protection, config, options).await
 }
 
 /// X.224, and TLS if it is asked for ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2, 5.4).
-async fn negotiate(tcp: TcpStream, tls: bool) -> Result<Answer, RdpError> {
+async fn negotiate(tcp: TcpStream, tls: bool, options: &ExpertOptions) -> Result<Answer, RdpError> {
     // What Client Info says of the own address is of no use to a novice.
     let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let mut connector = ClientConnector::new(configuration(tls), nobody);
@@ -134,6 +137,10 @@ async fn negotiate(tcp: TcpStream, tls: bool) -> Result<Answer, RdpError> {
     connector.attach_static_channel(Remdesk);
     connector.attach_static_channel(Drdynvc);
     let mut plain = Wire::new(tcp);
+    #[cfg(feature = "standard-security")]
+    if let Some(standard) = options.standard.filter(|_| !tls) {
+        plain.set_layer(crate::standard::client(standard)?);
+    }
     step(&mut connector, &[], &mut plain)?;
     let confirm = plain.frame().await?;
     let answer = decode::<X224<ConnectionConfirm>>(&confirm.bytes);
@@ -153,17 +160,17 @@ async fn negotiate(tcp: TcpStream, tls: bool) -> Result<Answer, RdpError> {
     if !connector.should_perform_security_upgrade() {
         return Err(RdpError::Protocol("no negotiation"));
     }
-    let tcp = plain.into_stream()?;
-    let stream: Stream = if tls {
+    let wire = if tls {
         // Nobody looks at the name.
         let name = ServerName::from(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let connecting = TlsConnector::from(tls::client_config()?).connect(name, tcp);
-        Box::new(connecting.await.map_err(|_| RdpError::Tls)?)
+        let config = tls::client_config(options.key_log.as_deref())?;
+        let connecting = TlsConnector::from(config).connect(name, plain.into_stream()?);
+        Wire::new(Box::new(connecting.await.map_err(|_| RdpError::Tls)?) as Stream)
     } else {
-        Box::new(tcp)
+        plain.boxed(|tcp| -> Stream { Box::new(tcp) })
     };
     connector.mark_security_upgrade_as_done();
-    Ok(Answer::Ready(Box::new(connector), stream))
+    Ok(Answer::Ready(Box::new(connector), wire))
 }
 
 fn step<S: AsyncRead + AsyncWrite + Unpin>(
@@ -181,29 +188,38 @@ fn step<S: AsyncRead + AsyncWrite + Unpin>(
 async fn finish(
     mut connector: Box<ClientConnector>,
     mut wire: Wire<Stream>,
+    protection: Option<Protection>,
     config: ExpertConfig,
+    options: &ExpertOptions,
 ) -> Result<Connected, RdpError> {
     let started = Instant::now();
-    let (mut config, mut session, mut early) = (Some(config), None, Vec::new());
+    let (mut config, mut begun, mut early) = (Some(config), None, Vec::new());
     loop {
         if let Some(outcome) = connector.state.take_outcome() {
             let ConnectionOutcome::Connected(result) = outcome else {
                 return Err(RdpError::Protocol("a redirection"));
             };
-            let session = session.ok_or(RdpError::Protocol("no Client Info PDU"))?;
+            let (protection, key, session) = begun.ok_or(RdpError::Protocol("no Client Info PDU"))?;
             // The novice waits for it, whatever the program does before it asks for events.
             wire.flush().await?;
             let ids = statics::ids(result.user_channel_id, &result.static_channels);
-            return Ok(Connected { wire, session, started, ids, result: Box::new(result), early });
+            let result = Box::new(result);
+            return Ok(Connected { wire, protection, key, session, started, ids, result, early });
         }
         if matches!(connector.state, ClientConnectorState::SecureSettingsExchange { .. })
             && let Some(config) = config.take()
         {
+            let (layered, key) = wire.protection();
+            let protection = protection.unwrap_or(layered);
+            if !is_enough(protection, options) {
+                return Err(RdpError::Security);
+            }
             // TS_UD_SC_SEC1 has a certificate under encrypting standard RDP security only.
-            let key = config.credentials.verify_key(None);
-            let expert = Expert::new(Time(0), config, key)?;
-            send_client_info(&mut connector, expert.client_info(), &mut wire)?;
-            session = Some(expert);
+            let key = config.credentials.verify_key(key);
+            debug!(?protection, ?key, "the novice has chosen");
+            let session = Expert::new(Time(0), config, key)?;
+            send_client_info(&mut connector, session.client_info(), &mut wire)?;
+            begun = Some((protection, key, session));
             continue;
         }
         if connector.should_perform_multitransport() {
@@ -230,6 +246,19 @@ async fn finish(
         }
         step(&mut connector, &frame.bytes, &mut wire)?;
     }
+}
+
+/// Encryption in one direction only is none for who demands encryption: anybody could speak for the novice.
+#[cfg_attr(
+    not(feature = "standard-security"),
+    expect(unused_variables, reason = "there is nothing to choose from")
+)]
+fn is_enough(protection: Protection, options: &ExpertOptions) -> bool {
+    #[cfg(feature = "standard-security")]
+    if let (Protection::Rc4 { both_ways: false, .. }, Some(standard)) = (protection, options.standard) {
+        return standard.allow_unencrypted;
+    }
+    true
 }
 
 /// Whether a frame is none of the connector's, which would take it for its own or fail.

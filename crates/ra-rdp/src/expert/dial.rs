@@ -1,10 +1,10 @@
 //! Reaching a novice: all its addresses at once, the first that answers wins ([MS-RA] 3.1.5).
 
-use std::net::{SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use ra_connstring::{Endpoint, Host};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::debug;
@@ -23,11 +23,11 @@ pub async fn dial(endpoints: &[Endpoint<'_>], options: &ExpertOptions) -> Result
     if endpoints.is_empty() {
         return Err(RdpError::Configuration("the invitation has no address"));
     }
-    let limit = options.address_timeout;
+    let (limit, source) = (options.address_timeout, options.source);
     let mut tries = JoinSet::new();
     for endpoint in endpoints.iter().take(MOST) {
         let endpoint = endpoint.clone().into_owned();
-        tries.spawn(async move { timeout(limit, reach(&endpoint, limit)).await.ok().flatten() });
+        tries.spawn(async move { timeout(limit, reach(&endpoint, limit, source)).await.ok().flatten() });
     }
     let stream = timeout(options.dial_timeout, first(&mut tries)).await.map_err(|_| RdpError::TimedOut)?;
     stream.ok_or(RdpError::Unreachable(endpoints.len()))
@@ -43,10 +43,10 @@ async fn first(tries: &mut JoinSet<Option<TcpStream>>) -> Option<TcpStream> {
     None
 }
 
-async fn reach(endpoint: &Endpoint<'_>, limit: Duration) -> Option<TcpStream> {
+async fn reach(endpoint: &Endpoint<'_>, limit: Duration, source: Option<IpAddr>) -> Option<TcpStream> {
     let mut tries = JoinSet::new();
     for address in addresses(endpoint).await {
-        tries.spawn(async move { timeout(limit, connect(address)).await.ok().flatten() });
+        tries.spawn(async move { timeout(limit, connect(address, source)).await.ok().flatten() });
     }
     first(&mut tries).await
 }
@@ -67,8 +67,17 @@ async fn addresses(endpoint: &Endpoint<'_>) -> Vec<SocketAddr> {
     lookup_host((name.as_str(), port)).await.map(|found| found.take(MOST).collect()).unwrap_or_default()
 }
 
-pub(super) async fn connect(address: SocketAddr) -> Option<TcpStream> {
-    let stream = TcpStream::connect(address).await;
+/// Connects from an own address, if one is given: never to an address of the other family.
+pub(super) async fn connect(address: SocketAddr, source: Option<IpAddr>) -> Option<TcpStream> {
+    let stream = match source {
+        None => TcpStream::connect(address).await,
+        Some(source) => {
+            let socket = if source.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+            let socket = socket.ok()?;
+            socket.bind((source, 0).into()).ok()?;
+            socket.connect(address).await
+        }
+    };
     debug!(reached = stream.is_ok(), "an address was tried");
     stream.ok()
 }

@@ -1,225 +1,31 @@
 //! Our expert with our novice over real RDP on loopback.
 
-use std::collections::BTreeMap;
+mod pair;
+mod relay;
+mod security;
+
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Read};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use ra_channel::ErrorCode;
-use ra_connstring::{ConnectionString1, ConnectionString2, Endpoint, KeyHash};
+use ra_connstring::Endpoint;
 use ra_rdp::{
-    ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, MouseButton, NoviceConnection, NoviceOptions,
-    NoviceServer, Picture, RdpError, Security, dial, test_picture,
+    ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, MouseButton, RdpError, Security, dial,
 };
 use ra_session::{
-    Attempts, ControlEvent, Credentials, EndedBy, Event, ExpertConfig, FileEvent, FileFailure, FileOffer,
-    KeyPolicy, Misuse, NoviceConfig, Reason, TakeBack, TransferId, Version,
+    Attempts, ControlEvent, EndedBy, Event, ExpertConfig, FileEvent, FileFailure, FileOffer, KeyPolicy,
+    Misuse, NoviceConfig, Reason, TakeBack, Version,
 };
-use remassist_core::text::TextFormat as _;
 use tokio::time::timeout;
 
-const LIMIT: Duration = Duration::from_secs(30);
-const PASSWORD: &str = "Pass123!";
-const STUB: &str = "o2*5GdBARK_JBB";
-
-/// Something that happened on either side.
-#[derive(Debug)]
-enum Seen {
-    Expert(ExpertEvent),
-    Novice(Event),
-    ExpertEnd(Result<(), RdpError>),
-    NoviceEnd(Result<(), RdpError>),
-}
-
-struct Pair {
-    expert: Option<ExpertConnection>,
-    novice: Option<NoviceConnection>,
-    input: Arc<Mutex<Vec<InputEvent>>>,
-    /// Bytes of files that came whole.
-    files: BTreeMap<TransferId, Vec<u8>>,
-    control: bool,
-}
-
-fn credentials(version: Version, address: SocketAddr, password: &str) -> Credentials {
-    let address = address.to_string();
-    let endpoint = Endpoint::parse(&address).unwrap();
-    let hash = KeyHash::compute_sha1(b"no key");
-    let one = || ConnectionString1::new([endpoint.clone()], "8rYm30", &hash).to_text().unwrap();
-    let two =
-        || ConnectionString2::new("8rYm30").with_key_hash(&hash).with_listener(&endpoint).to_text().unwrap();
-    match version {
-        Version::V1 => Credentials::invitation(&one(), Some(password), Some(STUB)),
-        Version::V2 => Credentials::invitation(&two(), Some(password), Some(STUB)),
-        Version::V3 => Credentials::easy_connect(&two(), password),
-    }
-    .unwrap()
-}
-
-fn picture() -> Picture {
-    test_picture(202, 150)
-}
-
-async fn server(security: Security) -> NoviceServer {
-    log();
-    let mut options = NoviceOptions::default();
-    options.security = security;
-    NoviceServer::bind(&["127.0.0.1:0".parse().unwrap()], options).await.unwrap()
-}
-
-impl Pair {
-    async fn new(version: Version, security: Security) -> Self {
-        Self::with_password(version, security, PASSWORD).await
-    }
-
-    async fn with_password(version: Version, security: Security, password: &str) -> Self {
-        let mut server = server(security).await;
-        let address = server.addresses().unwrap()[0];
-        let input = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&input);
-        let accepting = async {
-            loop {
-                let sink = Arc::clone(&sink);
-                let sink = Box::new(move |event| sink.lock().unwrap().push(event));
-                let mut config = NoviceConfig::new([credentials(version, address, PASSWORD)]);
-                config.options.name = "Nora".to_owned();
-                let stream = server.accept().await.unwrap();
-                match server.connect(stream, config, Attempts::new(5), Box::new(picture()), sink).await {
-                    Ok(novice) => return novice,
-                    // The expert comes again without TLS.
-                    Err(RdpError::Security) if security == Security::Rdp => {}
-                    Err(e) => panic!("{e}"),
-                }
-            }
-        };
-        let mut config = ExpertConfig::new(credentials(version, address, password));
-        config.options.name = "Erik".to_owned();
-        let mut options = ExpertOptions::default();
-        options.security = if security == Security::Rdp { Security::Any } else { security };
-        let (novice, expert) =
-            timeout(LIMIT, async { tokio::join!(accepting, ExpertConnection::dial(config, &options)) })
-                .await
-                .unwrap();
-        Self {
-            expert: Some(expert.unwrap()),
-            novice: Some(novice),
-            input,
-            files: BTreeMap::new(),
-            control: true,
-        }
-    }
-
-    fn expert(&mut self) -> &mut ExpertConnection {
-        self.expert.as_mut().unwrap()
-    }
-
-    fn novice(&mut self) -> &mut NoviceConnection {
-        self.novice.as_mut().unwrap()
-    }
-
-    /// The next thing that happens; what a person would answer is answered.
-    async fn step(&mut self) -> Seen {
-        async fn expert(side: &mut Option<ExpertConnection>) -> Seen {
-            let Some(connection) = side else { return std::future::pending().await };
-            match connection.next().await {
-                Ok(Some(event)) => Seen::Expert(event),
-                Ok(None) => Seen::ExpertEnd(Ok(())),
-                Err(e) => Seen::ExpertEnd(Err(e)),
-            }
-        }
-        async fn novice(side: &mut Option<NoviceConnection>) -> Seen {
-            let Some(connection) = side else { return std::future::pending().await };
-            match connection.next().await {
-                Ok(Some(event)) => Seen::Novice(event),
-                Ok(None) => Seen::NoviceEnd(Ok(())),
-                Err(e) => Seen::NoviceEnd(Err(e)),
-            }
-        }
-        let seen = timeout(LIMIT, async {
-            tokio::select! {
-                seen = expert(&mut self.expert) => seen,
-                seen = novice(&mut self.novice) => seen,
-            }
-        });
-        let seen = seen.await.expect("nothing happens");
-        match &seen {
-            Seen::ExpertEnd(_) => self.expert = None,
-            Seen::NoviceEnd(_) => self.novice = None,
-            Seen::Novice(Event::AskView { .. }) => self.novice().session().allow_view().unwrap(),
-            Seen::Novice(Event::ShareScreen) => self.novice().session().view_started().unwrap(),
-            Seen::Novice(Event::Control(ControlEvent::Requested)) if self.control => {
-                self.novice().session().allow_control().unwrap();
-            }
-            Seen::Novice(Event::File(FileEvent::Offered { id, .. })) => {
-                self.novice().session().files().accept(*id).unwrap();
-            }
-            Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Offered { id, .. }))) => {
-                self.expert().session().files().accept(*id).unwrap();
-            }
-            Seen::Novice(Event::File(FileEvent::Data { id, bytes, .. }))
-            | Seen::Expert(ExpertEvent::Session(Event::File(FileEvent::Data { id, bytes, .. }))) => {
-                self.files.entry(*id).or_default().extend_from_slice(bytes);
-            }
-            _ => {}
-        }
-        seen
-    }
-
-    async fn until(&mut self, wanted: impl Fn(&Seen) -> bool) -> Seen {
-        loop {
-            let seen = self.step().await;
-            if wanted(&seen) {
-                return seen;
-            }
-            assert!(!matches!(seen, Seen::ExpertEnd(_) | Seen::NoviceEnd(_)), "{seen:?}");
-        }
-    }
-
-    async fn expert_hears(&mut self, event: &Event) {
-        self.until(|seen| matches!(seen, Seen::Expert(ExpertEvent::Session(e)) if e == event)).await;
-    }
-
-    async fn novice_hears(&mut self, event: &Event) {
-        self.until(|seen| matches!(seen, Seen::Novice(e) if e == event)).await;
-    }
-
-    async fn establish(&mut self, version: Version) {
-        let (mut expert, mut novice) = (false, false);
-        while !(expert && novice) {
-            let wanted = Event::Established(version);
-            match self.step().await {
-                Seen::Expert(ExpertEvent::Session(event)) => expert |= event == wanted,
-                Seen::Novice(event) => novice |= event == wanted,
-                Seen::Expert(_) => {}
-                end => panic!("{end:?}"),
-            }
-        }
-    }
-
-    /// Everything until both sides are over: what they said last.
-    async fn ends(&mut self) -> [(Option<Reason>, bool); 2] {
-        let mut ends = [(None, false); 2];
-        while self.expert.is_some() || self.novice.is_some() {
-            match self.step().await {
-                Seen::Expert(ExpertEvent::Session(Event::Closed(reason))) => ends[0].0 = Some(reason),
-                Seen::Novice(Event::Closed(reason)) => ends[1].0 = Some(reason),
-                Seen::ExpertEnd(end) => ends[0].1 = end.is_ok(),
-                Seen::NoviceEnd(end) => ends[1].1 = end.is_ok(),
-                _ => {}
-            }
-        }
-        ends
-    }
-
-    fn taken(&self) -> Vec<InputEvent> {
-        self.input.lock().unwrap().clone()
-    }
-}
+use pair::{LIMIT, PASSWORD, Pair, STUB, Seen, Setup, credentials, picture, server};
 
 /// Everything that a session has, once.
-async fn whole(version: Version, security: Security) {
-    let mut pair = Pair::new(version, security).await;
+async fn whole(setup: Setup) {
+    let version = setup.version;
+    let mut pair = Pair::of(setup).await;
     pair.establish(version).await;
 
     // The picture.
@@ -296,32 +102,32 @@ async fn whole(version: Version, security: Security) {
 
 #[tokio::test]
 async fn version_1() {
-    whole(Version::V1, Security::Tls).await;
+    whole(Setup::new(Version::V1, Security::Tls)).await;
 }
 
 #[tokio::test]
 async fn version_2() {
-    whole(Version::V2, Security::Tls).await;
+    whole(Setup::new(Version::V2, Security::Tls)).await;
 }
 
 #[tokio::test]
 async fn version_3() {
-    whole(Version::V3, Security::Tls).await;
+    whole(Setup::new(Version::V3, Security::Tls)).await;
 }
 
 #[tokio::test]
 async fn version_1_without_tls() {
-    whole(Version::V1, Security::Rdp).await;
+    whole(Setup::new(Version::V1, Security::Rdp)).await;
 }
 
 #[tokio::test]
 async fn version_2_without_tls() {
-    whole(Version::V2, Security::Rdp).await;
+    whole(Setup::new(Version::V2, Security::Rdp)).await;
 }
 
 #[tokio::test]
 async fn version_3_without_tls() {
-    whole(Version::V3, Security::Rdp).await;
+    whole(Setup::new(Version::V3, Security::Rdp)).await;
 }
 
 #[tokio::test]
@@ -411,7 +217,9 @@ async fn a_source_that_is_too_short_fails_the_transfer() {
 #[tokio::test]
 async fn a_wrong_password() {
     for version in [Version::V1, Version::V2, Version::V3] {
-        let mut pair = Pair::with_password(version, Security::Tls, "Pass124!").await;
+        let mut setup = Setup::new(version, Security::Tls);
+        setup.password = "Pass124!";
+        let mut pair = Pair::of(setup).await;
         let mut closed = [None; 2];
         while pair.expert.is_some() || pair.novice.is_some() {
             match pair.step().await {
@@ -475,9 +283,9 @@ async fn a_key_that_must_be_compared_ends_it_before_anything_is_told() {
 #[tokio::test]
 async fn an_invitation_that_is_no_longer_valid() {
     log();
-    let mut options = NoviceOptions::default();
+    let mut options = ra_rdp::NoviceOptions::default();
     options.valid_for = Some(Duration::ZERO);
-    let mut server = NoviceServer::bind(&["127.0.0.1:0".parse().unwrap()], options).await.unwrap();
+    let mut server = pair::listening(options).await;
     let _caller = tokio::net::TcpStream::connect(server.addresses().unwrap()[0]).await.unwrap();
     let nobody = timeout(LIMIT, server.accept()).await.unwrap();
     assert!(matches!(nobody, Err(RdpError::Expired)), "{nobody:?}");
