@@ -157,7 +157,7 @@ fn plan(random: &mut Random, number: u64) -> Plan {
 
 /// Whole files under their names, and nothing else; how many.
 fn files(folder: &Path) -> usize {
-    let whole: Vec<Vec<u8>> = [1, 2].map(|seed| bytes(seed)).into();
+    let whole: Vec<Vec<u8>> = [1, 2].map(bytes).into();
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();

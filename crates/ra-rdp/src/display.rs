@@ -105,7 +105,16 @@ pub trait DisplaySource: Send {
     /// Width and height in pixels. When they change, the session ends ([MS-RA] figures 3 and 6).
     fn size(&self) -> (u16, u16);
 
-    /// Paints the screen as it is now into a picture of that size.
+    /// Whether the screen may have changed, in content or size, since it was captured last. It is asked several times a
+    /// second, and nothing is captured while it says no, unless everything is to be sent once more.
+    ///
+    /// # Errors
+    /// As [`capture`](Self::capture).
+    fn changed(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    /// Paints the screen as it is now into a picture of that size. The connection does nothing else meanwhile.
     ///
     /// # Errors
     /// When the screen cannot be read any more: the session ends.
@@ -116,6 +125,10 @@ pub trait DisplaySource: Send {
 impl DisplaySource for Picture {
     fn size(&self) -> (u16, u16) {
         (self.width, self.height)
+    }
+
+    fn changed(&mut self) -> io::Result<bool> {
+        Ok(false)
     }
 
     fn capture(&mut self, picture: &mut Picture) -> io::Result<()> {
@@ -158,9 +171,17 @@ impl Tiles {
         Self { seen: picture.clone(), now: picture, next: None, all: true }
     }
 
-    /// Everything is to be sent again.
+    /// The size that the expert was told.
+    pub(crate) const fn size(&self) -> (u16, u16) {
+        (self.seen.width, self.seen.height)
+    }
+
+    /// Everything is to be sent again, also what was looked at already.
     pub(crate) const fn refresh(&mut self) {
         self.all = true;
+        if self.next.is_some() {
+            self.next = Some((0, 0));
+        }
     }
 
     /// Whether what was captured has been looked at.
@@ -168,14 +189,23 @@ impl Tiles {
         self.next.is_none()
     }
 
+    /// Looks at the screen, if it has changed. One of another size is not looked at.
     pub(crate) fn capture(&mut self, source: &mut dyn DisplaySource) -> io::Result<()> {
-        source.capture(&mut self.now)?;
-        self.next = Some((0, 0));
+        let changed = source.changed()?;
+        if (changed || self.all) && source.size() == self.size() {
+            source.capture(&mut self.now)?;
+            if (self.now.width, self.now.height) == self.size() {
+                self.next = Some((0, 0));
+            }
+        }
         Ok(())
     }
 
     /// Appends the next tile that has changed; `false` when there is none left.
     pub(crate) fn encode(&mut self, out: &mut BytesMut) -> Result<bool, RdpError> {
+        if self.next.is_none() {
+            return Ok(false);
+        }
         while let Some((x, y)) = self.next {
             let (width, height) = (TILE.min(self.now.width - x), TILE.min(self.now.height - y));
             let right = x.saturating_add(TILE);

@@ -37,6 +37,9 @@ pub enum RdpError {
     /// The screen can no longer be read.
     #[error("the screen cannot be read: {0}")]
     Display(io::Error),
+    /// Input of the expert can no longer be delivered.
+    #[error("input cannot be delivered: {0}")]
+    Input(io::Error),
     /// The session refuses what it was given.
     #[error("{0}")]
     Session(#[from] ra_session::Misuse),

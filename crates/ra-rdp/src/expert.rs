@@ -15,6 +15,7 @@ use ironrdp_connector::{DesktopSize, Sequence as _, state_downcast};
 use ironrdp_core::{WriteBuf, decode, encode_vec};
 use ironrdp_graphics::image_processing::PixelFormat;
 use ironrdp_pdu::Action;
+use ironrdp_pdu::input::fast_path::FastPathInputEvent;
 use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
 use ironrdp_pdu::rdp::capability_sets::InputFlags;
 use ironrdp_pdu::x224::X224;
@@ -229,7 +230,7 @@ impl ExpertConnection {
         picture
     }
 
-    /// Sends input.
+    /// Sends input. Extended buttons are left out when the novice does not know them.
     ///
     /// # Errors
     /// [`Misuse::WrongState`] in [`RdpError::Session`] while the novice does not share control;
@@ -242,9 +243,12 @@ impl ExpertConnection {
             return Err(RdpError::Protocol("the novice takes no fast-path input"));
         }
         for events in events.chunks(INPUT) {
-            let pointer = &mut self.pointer;
-            let events: Vec<_> = events.iter().map(|event| encode(*event, pointer)).collect();
-            let sent = self.stage.process_fastpath_input(&mut self.image, &events);
+            let mut encoded = Vec::with_capacity(events.len());
+            events.iter().for_each(|event| encode(*event, &mut self.pointer, &mut encoded));
+            if !self.input.contains(InputFlags::MOUSEX) {
+                encoded.retain(|event| !matches!(event, FastPathInputEvent::MouseEventEx(_)));
+            }
+            let sent = self.stage.process_fastpath_input(&mut self.image, &encoded);
             self.outputs(sent.map_err(|_| RdpError::Connection("input"))?)?;
         }
         Ok(())

@@ -15,6 +15,8 @@ mod statics;
 mod tls;
 mod uploads;
 mod wire;
+#[cfg(feature = "x11")]
+mod x11;
 
 pub use display::{DisplaySource, Picture, Rectangle, test_picture};
 pub use downloads::Downloads;
@@ -27,3 +29,5 @@ pub use rdp_standard_security;
 #[cfg(feature = "standard-security")]
 pub use standard::generate_server_key;
 pub use tls::{Protection, Security};
+#[cfg(feature = "x11")]
+pub use x11::{X11Display, X11Input};

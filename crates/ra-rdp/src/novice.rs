@@ -28,7 +28,7 @@ use tracing::{debug, info};
 use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, Tiles};
-use crate::input::{InputSink, translate};
+use crate::input::{Hand, InputSink};
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
 use crate::{RdpError, Security, tls, wire};
@@ -182,7 +182,7 @@ impl NoviceServer {
             sharing: false,
             suppressed: false,
             next_capture: started,
-            input,
+            input: Hand::new(input),
             io_channel: accepted.io_channel,
             due: None,
             over: false,
@@ -256,7 +256,7 @@ pub struct NoviceConnection {
     /// The expert does not want pictures now.
     suppressed: bool,
     next_capture: Instant,
-    input: Box<dyn InputSink>,
+    input: Hand,
     io_channel: u16,
     due: Option<Time>,
     over: bool,
@@ -299,6 +299,12 @@ impl NoviceConnection {
     /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the expert has just gone is no error.
     pub async fn next(&mut self) -> Result<Option<Event>, RdpError> {
         loop {
+            // Control has ended, or the session.
+            if !self.session.may_deliver_input()
+                && let Err(error) = self.input.release()
+            {
+                self.fail(RdpError::Input(error));
+            }
             if let Some(event) = self.pump()? {
                 return Ok(Some(event));
             }
@@ -312,11 +318,15 @@ impl NoviceConnection {
                 };
             }
             if let Err(error) = self.step().await {
-                // The session tells first what comes of it: files fail, control ends.
-                self.lost = Some(error);
-                self.session.handle(self.now(), Input::ConnectionLost);
+                self.fail(error);
             }
         }
+    }
+
+    /// The connection is over. The session tells first what comes of it: files fail, control ends.
+    fn fail(&mut self, error: RdpError) {
+        self.lost.get_or_insert(error);
+        self.session.handle(self.now(), Input::ConnectionLost);
     }
 
     /// Sends what there is to send, or waits for something to happen.
@@ -419,14 +429,18 @@ impl NoviceConnection {
             }
             self.next_capture = Instant::now() + CAPTURE;
             self.tiles.capture(&mut *self.display).map_err(RdpError::Display)?;
+            if self.display.size() != self.tiles.size() {
+                self.sharing = false;
+                self.session.resolution_changed()?;
+                return Ok(true);
+            }
         }
         self.tiles.encode(self.wire.output())
     }
 
     fn frame(&mut self, frame: &Frame) -> Result<(), RdpError> {
         if frame.action == Action::FastPath {
-            self.fast_path(&frame.bytes);
-            return Ok(());
+            return self.fast_path(&frame.bytes);
         }
         let Some((channel, data)) = user_data(Role::Novice, &frame.bytes) else {
             if let Ok(X224(McsMessage::DisconnectProviderUltimatum(_))) =
@@ -465,14 +479,15 @@ impl NoviceConnection {
         Ok(())
     }
 
-    fn fast_path(&mut self, frame: &[u8]) {
-        let Ok(input) = decode::<FastPathInput>(frame) else { return };
+    fn fast_path(&mut self, frame: &[u8]) -> Result<(), RdpError> {
+        let Ok(input) = decode::<FastPathInput>(frame) else { return Ok(()) };
         for event in input.input_events() {
             // Asked for every event: control may end between two of them.
             if self.session.may_deliver_input() {
-                translate(event, |event| self.input.input(event));
+                self.input.take(event).map_err(RdpError::Input)?;
             }
         }
+        Ok(())
     }
 
     fn share_data(&mut self, data: &[u8]) {

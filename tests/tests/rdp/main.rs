@@ -53,20 +53,34 @@ async fn whole(setup: Setup) {
         InputEvent::Pointer { x: 17, y: 149 },
         InputEvent::Button { button: MouseButton::Right, down: true },
         InputEvent::Wheel { delta: -120, horizontal: false },
+        InputEvent::Pause { down: true },
+        InputEvent::Button { button: MouseButton::Extended2, down: true },
+        InputEvent::Button { button: MouseButton::Extended2, down: false },
+        // Not pressed: nothing is released.
+        key(false),
     ];
     pair.expert().send_input(&events).unwrap();
     pair.expert().session().chat().send("done").unwrap();
     pair.novice_hears(&Event::Chat("done".to_owned())).await;
     let mut wanted = events.to_vec();
+    wanted.pop();
     // A button says where it is pressed.
-    wanted.insert(5, InputEvent::Pointer { x: 17, y: 149 });
+    for at in [5, 9, 11] {
+        wanted.insert(at, InputEvent::Pointer { x: 17, y: 149 });
+    }
     assert_eq!(pair.taken(), wanted);
 
-    // The novice takes control back; what is on its way then comes to nothing.
+    // The novice takes control back; what is held is released, what is on its way then comes to nothing.
     pair.novice().session().take_control(TakeBack::PanicKey).unwrap();
     pair.expert().send_input(&[key(true)]).unwrap();
     pair.expert().session().chat().send("late").unwrap();
     pair.novice_hears(&Event::Chat("late".to_owned())).await;
+    wanted.extend([
+        InputEvent::Pause { down: false },
+        InputEvent::Button { button: MouseButton::Right, down: false },
+        InputEvent::Unicode { unit: 0xE5, down: false },
+        InputEvent::Key { scan_code: 0x48, extended: true, down: false },
+    ]);
     assert_eq!(pair.taken(), wanted);
     let ended = Event::Control(ControlEvent::Ended(EndedBy::PanicKey));
     if pair.expert().session().is_controlling() {

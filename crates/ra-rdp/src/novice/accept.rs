@@ -61,7 +61,10 @@ fn capabilities(width: u16, height: u16) -> Vec<CapabilitySet> {
         CapabilitySet::Order(Order::new(OrderFlags::empty(), OrderSupportExFlags::empty(), 2048, 224)),
         CapabilitySet::Pointer(Pointer { color_pointer_cache_size: 20, pointer_cache_size: 20 }),
         CapabilitySet::Input(Input {
-            input_flags: InputFlags::SCANCODES | InputFlags::UNICODE | InputFlags::FASTPATH_INPUT_2,
+            input_flags: InputFlags::SCANCODES
+                | InputFlags::MOUSEX
+                | InputFlags::UNICODE
+                | InputFlags::FASTPATH_INPUT_2,
             keyboard_layout: 0,
             keyboard_type: None,
             keyboard_subtype: 0,
