@@ -183,6 +183,7 @@ impl Both {
         let config = ExpertConfig::new(credentials(version, address, PASSWORD));
         let mut options = ExpertOptions::default();
         options.security = security;
+        options.standard.as_mut().unwrap().allow_unencrypted = true;
         let dialling = ExpertConnection::dial(config, &options);
         let (novice, expert) =
             timeout(LIMIT, async { tokio::join!(accepting, dialling) }).await.expect("no connection");
