@@ -1,12 +1,10 @@
 //! `remassist expert`.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::Write;
 use std::time::Duration;
 
 use ra_rdp::rdp_standard_security::{ClientOptions, Methods};
-use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Picture, Protection, RdpError};
+use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Protection, RdpError};
 use remassist::core::text::TextDocument;
 use remassist::core::{Decode as _, DecodeOptions};
 use remassist::invitation::Invitation;
@@ -17,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
 use crate::console::Console;
 use crate::talk::Talk;
-use crate::{Failure, input};
+use crate::{Failure, input, invite};
 
 pub fn run(args: &ExpertArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -73,7 +71,9 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
     let ended = helping.run(&mut connection).await;
     let Helping { established, screen, .. } = helping;
     if let Some(path) = args.screenshot.as_deref().filter(|_| screen) {
-        save(path, &connection.screen()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
+        let mut png = Vec::new();
+        let saved = connection.screen().to_png(&mut png).and_then(|()| invite::save(path, &png));
+        saved.map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
         let path = path.display().to_string();
         let text = format!("the screen is saved as {path}");
         console.say("screenshot", &text, json!({ "path": path }))?;
@@ -213,19 +213,4 @@ fn typing(text: &str) -> Vec<InputEvent> {
         }
     }
     events
-}
-
-fn save(path: &Path, picture: &Picture) -> io::Result<()> {
-    let out = BufWriter::new(File::create(path)?);
-    let mut encoder = png::Encoder::new(out, picture.width().into(), picture.height().into());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut pixels = Vec::with_capacity(picture.pixels().len());
-    for pixel in picture.pixels().chunks_exact(4) {
-        pixels.extend(pixel.iter().take(3).rev());
-    }
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&pixels)?;
-    writer.finish()?;
-    Ok(())
 }
