@@ -6,6 +6,7 @@ use ra_session::{Channel, Input, Role};
 use crate::RdpError;
 use crate::chunk::{Chunks, Route};
 use crate::dvc::{Came, Dvc};
+use crate::record::{Passed, Recorder, Tape};
 
 /// MCS channels of the static channels; `None` for those that the expert did not ask for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +25,8 @@ pub(crate) struct Channels {
     remdesk: Chunks,
     encomsp: Chunks,
     drdynvc: Chunks,
-    pub(crate) dvc: Dvc,
+    dvc: Dvc,
+    tape: Option<Tape>,
 }
 
 /// What a channel brought for the session.
@@ -55,11 +57,37 @@ impl Channels {
             encomsp: chunks(),
             drdynvc: chunks(),
             dvc: Dvc::new(role, limit),
+            tape: None,
+        }
+    }
+
+    /// Shows a recorder what passes from now on.
+    pub(crate) fn record(&mut self, recorder: Box<dyn Recorder>) {
+        let tape = self.tape.insert(Tape::new(recorder));
+        for (channel, id) in [(Channel::Remdesk, self.ids.remdesk), (Channel::Encomsp, self.ids.encomsp)] {
+            if id.is_some() {
+                tape.record(Role::Expert, channel, Passed::Opened);
+            }
         }
     }
 
     /// Takes the user data of an MCS channel; `None` when the channel is none of these.
     pub(crate) fn receive(&mut self, channel: u16, data: &[u8]) -> Result<Option<Option<Brought>>, RdpError> {
+        let brought = self.take(channel, data)?;
+        if let (Some(tape), Some(Some(brought))) = (&mut self.tape, &brought) {
+            match brought {
+                // Dynamic channels are created by the novice.
+                Brought::Opened(channel) => tape.record(Role::Novice, *channel, Passed::Opened),
+                Brought::Closed(channel) => tape.record(self.role.peer(), *channel, Passed::Closed),
+                Brought::Data(channel, bytes) => {
+                    tape.record(self.role.peer(), *channel, Passed::Message(bytes.into()));
+                }
+            }
+        }
+        Ok(brought)
+    }
+
+    fn take(&mut self, channel: u16, data: &[u8]) -> Result<Option<Option<Brought>>, RdpError> {
         let channel = Some(channel);
         if channel == self.ids.remdesk {
             let message = self.remdesk.take(data)?;
@@ -91,6 +119,9 @@ impl Channels {
         message: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), RdpError> {
+        if let Some(tape) = &mut self.tape {
+            tape.record(self.role, channel, Passed::Message(message.into()));
+        }
         let fixed = match channel {
             Channel::Remdesk => self.ids.remdesk,
             Channel::Encomsp => self.ids.encomsp,
@@ -100,6 +131,24 @@ impl Channels {
             }
         };
         fixed.map_or(Ok(()), |id| self.route(id).message(message, out))
+    }
+
+    /// The version of dynamic channels is asked for.
+    pub(crate) fn start(&mut self) {
+        self.dvc.start();
+    }
+
+    /// Has a dynamic channel created.
+    pub(crate) fn create(&mut self, channel: Channel) {
+        self.dvc.create(channel);
+    }
+
+    /// Closes a dynamic channel.
+    pub(crate) fn close(&mut self, channel: Channel) {
+        if let Some(tape) = &mut self.tape {
+            tape.record(self.role, channel, Passed::Closed);
+        }
+        self.dvc.close(channel);
     }
 
     /// Appends what the dynamic channels have to say.

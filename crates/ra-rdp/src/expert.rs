@@ -3,6 +3,7 @@
 mod connect;
 mod dial;
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ use crate::channels::Channels;
 use crate::chunk::user_data;
 use crate::display::{Picture, Rectangle};
 use crate::input::{InputEvent, encode};
+use crate::record::Recorder;
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
 use crate::{Protection, RdpError, Security};
@@ -112,6 +114,8 @@ pub enum ExpertEvent {
 /// A connection with a novice. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
 pub struct ExpertConnection {
     wire: Wire<Stream>,
+    /// What came before the connection was finished.
+    early: VecDeque<Frame>,
     channels: Channels,
     session: Expert,
     uploads: Uploads,
@@ -181,6 +185,7 @@ impl ExpertConnection {
         };
         let mut connection = Self {
             wire: connected.wire,
+            early: connected.early.into(),
             channels: Channels::new(Role::Expert, ids, options.message_limit),
             session: connected.session,
             uploads: Uploads::default(),
@@ -203,9 +208,6 @@ impl ExpertConnection {
             if id.is_some() {
                 connection.session.handle(connection.now(), Input::ChannelOpened(channel));
             }
-        }
-        for frame in connected.early {
-            connection.frame(&frame)?;
         }
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "connected to a novice");
         Ok(connection)
@@ -267,6 +269,12 @@ impl ExpertConnection {
         self.uploads.offer(self.session.files(), offer, Box::new(source))
     }
 
+    /// Shows a recorder what passes on the channels from now on: all of it, when this is called before
+    /// [`next`](Self::next).
+    pub fn record(&mut self, recorder: impl Recorder + 'static) {
+        self.channels.record(Box::new(recorder));
+    }
+
     /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends and receives meanwhile. May be dropped at any time without
     /// losing anything, as in `select!`.
     ///
@@ -302,6 +310,9 @@ impl ExpertConnection {
 
     /// Sends what there is to send, or waits for something to happen.
     async fn step(&mut self) -> Result<(), RdpError> {
+        if let Some(frame) = self.early.pop_front() {
+            return self.frame(&frame);
+        }
         let room = self.wire.pending() < HIGH_WATER;
         if room && self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())? {
             return Ok(());

@@ -11,6 +11,7 @@ mod input;
 mod novice;
 #[cfg(feature = "png")]
 mod png;
+mod record;
 #[cfg(feature = "standard-security")]
 mod standard;
 mod statics;
@@ -28,6 +29,7 @@ pub use input::{InputEvent, InputSink, MouseButton, NoInput};
 pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
 #[cfg(feature = "standard-security")]
 pub use rdp_standard_security;
+pub use record::{Passed, Record, Recorder, RecordingReader, RecordingWriter};
 #[cfg(feature = "standard-security")]
 pub use standard::generate_server_key;
 pub use tls::{Protection, Security};

@@ -2,6 +2,7 @@
 
 mod accept;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, MOST, Tiles};
 use crate::input::{Hand, InputSink};
+use crate::record::Recorder;
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
 use crate::{RdpError, Security, tls, wire};
@@ -167,14 +169,15 @@ impl NoviceServer {
         let ids = accepted.ids;
         let mut channels = Channels::new(Role::Novice, ids, self.options.message_limit);
         if ids.drdynvc.is_some() {
-            channels.dvc.start();
+            channels.start();
             for channel in [Channel::Control, Channel::Chat, Channel::Commands] {
-                channels.dvc.create(channel);
+                channels.create(channel);
             }
         }
         let (width, height) = size;
         let mut connection = NoviceConnection {
             wire: accepted.wire,
+            early: accepted.early.into(),
             channels,
             session,
             uploads: Uploads::default(),
@@ -195,9 +198,6 @@ impl NoviceServer {
         };
         connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
         connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
-        for frame in accepted.early {
-            connection.frame(&frame)?;
-        }
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "an expert has connected");
         Ok(connection)
     }
@@ -246,6 +246,8 @@ impl Caller {
 /// A connection with one expert. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
 pub struct NoviceConnection {
     wire: Wire<Stream>,
+    /// What came before the connection was finished.
+    early: VecDeque<Frame>,
     channels: Channels,
     session: Novice,
     uploads: Uploads,
@@ -295,6 +297,12 @@ impl NoviceConnection {
         self.uploads.offer(self.session.files(), offer, Box::new(source))
     }
 
+    /// Shows a recorder what passes on the channels from now on: all of it, when this is called before
+    /// [`next`](Self::next).
+    pub fn record(&mut self, recorder: impl Recorder + 'static) {
+        self.channels.record(Box::new(recorder));
+    }
+
     /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends, receives and looks at the screen
     /// meanwhile. May be dropped
     /// at any time without losing anything, as in `select!`.
@@ -335,6 +343,9 @@ impl NoviceConnection {
 
     /// Sends what there is to send, or waits for something to happen.
     async fn step(&mut self) -> Result<(), RdpError> {
+        if let Some(frame) = self.early.pop_front() {
+            return self.frame(&frame);
+        }
         if self.fill()? {
             return Ok(());
         }
@@ -394,8 +405,8 @@ impl NoviceConnection {
         loop {
             match self.session.poll() {
                 Output::Send { channel, bytes } => self.channels.send(channel, &bytes, self.wire.output())?,
-                Output::Open(channel) => self.channels.dvc.create(channel),
-                Output::Close(channel) => self.channels.dvc.close(channel),
+                Output::Open(channel) => self.channels.create(channel),
+                Output::Close(channel) => self.channels.close(channel),
                 Output::Event(event) => {
                     self.uploads.follow(&event);
                     match event {

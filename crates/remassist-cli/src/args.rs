@@ -38,7 +38,7 @@ pub enum Command {
     /// What you type is a chat message, or the answer to a question; /help tells of commands.
     /// Exit status: 0 when a session has ended, 1 when none came about.
     Expert(ExpertArgs),
-    /// Run whole sessions between an expert and a novice in memory, and show what they send.
+    /// Run whole sessions between an expert and a novice over RDP on this machine, and show what they send.
     ///
     /// Exit status: 0 when every check passed.
     Demo(DemoArgs),
@@ -69,6 +69,8 @@ pub enum KindArg {
     Chat,
     /// Queued COM+ calls ([MC-COMQC] 2.2).
     Comqc,
+    /// What passed on the channels of a connection, as `novice` and `expert` write it with --record.
+    Recording,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -84,7 +86,7 @@ pub struct InspectArgs {
     /// Refuse what breaks a rule of the specification.
     #[arg(long)]
     pub strict: bool,
-    /// Print one JSON object: kind, value, deviations.
+    /// Print one JSON object: kind, value, deviations; of a recording one for each record.
     #[arg(long)]
     pub json: bool,
     /// Show passwords, tickets, tokens and keys.
@@ -160,7 +162,7 @@ pub struct NoviceArgs {
     #[arg(long, value_enum, default_value_t = EncryptionArg::Bits128)]
     pub encryption: EncryptionArg,
     #[command(flatten)]
-    pub key_log: KeyLog,
+    pub logs: Logs,
     /// What to share: a test picture, an image, or an X11 display with its keyboard and mouse (x11::0; x11 for that of
     /// $DISPLAY).
     #[arg(long, value_name = "test|PNG|x11:DISPLAY", default_value = "test")]
@@ -198,7 +200,7 @@ pub struct ExpertArgs {
     #[arg(long, value_name = "ADDR")]
     pub source: Option<std::net::IpAddr>,
     #[command(flatten)]
-    pub key_log: KeyLog,
+    pub logs: Logs,
     /// What follows when nothing can be compared with the key hash of the invitation, as under TLS.
     #[arg(long, value_enum, default_value_t = KeyPolicyArg::Warn)]
     pub key_policy: KeyPolicyArg,
@@ -231,12 +233,16 @@ pub struct ExpertArgs {
     pub seconds: Option<u64>,
 }
 
-/// For looking into a capture of an own test.
+/// For looking into a connection.
 #[derive(Debug, ClapArgs)]
-pub struct KeyLog {
+pub struct Logs {
+    /// Write what passes on the channels into this file; `inspect` reads it. It holds chat, files, and what passwords can
+    /// be tried on.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Add the secrets of TLS to this file, in the format of SSLKEYLOGFILE. Whoever has it can read the connection.
-    #[arg(long = "tls-key-log", value_name = "FILE", hide_short_help = true)]
-    pub path: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub tls_key_log: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

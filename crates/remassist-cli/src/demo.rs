@@ -1,6 +1,7 @@
-//! `remassist demo`: whole sessions between our expert and our novice, in memory.
+//! `remassist demo`: whole sessions between our expert and our novice, over RDP on this machine.
 
 use std::io::Write;
+use std::net::SocketAddr;
 
 use remassist::channel::encomsp::{ControlFlags, Message, Pdu};
 use remassist::channel::{ChannelName, Control, ErrorCode, FileVerb, NameBstr, Packet};
@@ -18,7 +19,7 @@ use crate::args::{DemoArgs, Scenario};
 mod stage;
 pub mod words;
 
-use stage::{Check, Stage, fits};
+use stage::{Check, Door, Stage, fits};
 
 const PASSWORD: &str = "Pass123!";
 const PASS_STUB: &str = "o2*5GdBARK_JBB";
@@ -27,22 +28,9 @@ const ID: &str = "+ULZ6ifjoCa6cGPMLQiGHRPwkg6VyJqGwxMnO6GcelwUh9a6";
 const GREETING: &str = "Hello, this is Eva. What can I do for you?";
 const ANSWER: &str = "My printer is gone. Can you see it?";
 
-/// Version 2 on the one static channel.
-const STATIC: &[Channel] = &[Channel::Remdesk, Channel::Encomsp];
-/// Version 3 on dynamic channels.
-const DYNAMIC: &[Channel] = &[Channel::Control, Channel::Chat, Channel::Commands, Channel::Encomsp];
-
 pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut checks = Vec::new();
-    for version in [Version::V2, Version::V3] {
-        let made = match args.scenario {
-            Scenario::Session => session(out, version)?,
-            Scenario::WrongPassword => wrong_password(out, version)?,
-            Scenario::Refused => refused(out, version)?,
-            Scenario::Hostile => hostile(out, version)?,
-        };
-        checks.extend(made);
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let checks = runtime.block_on(scenario(args.scenario, out))?;
     writeln!(out, "\nChecks")?;
     for (what, held) in &checks {
         writeln!(out, "  {} {what}", if *held { "ok    " } else { "FAILED" })?;
@@ -57,20 +45,39 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
-fn connection_string() -> String {
+async fn scenario(scenario: Scenario, out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
+    let mut checks = Vec::new();
+    for version in [Version::V2, Version::V3] {
+        checks.extend(match scenario {
+            Scenario::Session => session(out, version).await?,
+            Scenario::WrongPassword => wrong_password(out, version).await?,
+            Scenario::Refused => refused(out, version).await?,
+            Scenario::Hostile => hostile(out, version).await?,
+        });
+    }
+    Ok(checks)
+}
+
+fn connection_string(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
     format!(
         "<E><A KH=\"DCEjZ+oQYYhi6w1zmvlcZNF/Bnw=\" ID=\"{ID}\"/><C><T ID=\"1\" SID=\"0\">\
-         <L P=\"49749\" N=\"192.0.2.10\"/></T></C></E>"
+         <L P=\"{port}\" N=\"{ip}\"/></T></C></E>"
     )
 }
 
 /// What an invitation of type 2, or Easy Connect, gives to both.
-fn credentials(version: Version, password: Option<&str>) -> Result<Credentials, Failure> {
+fn credentials(
+    version: Version,
+    address: SocketAddr,
+    password: Option<&str>,
+) -> Result<Credentials, Failure> {
+    let string = connection_string(address);
     fits(match version {
-        Version::V3 => Credentials::easy_connect(&connection_string(), password.unwrap_or(EASY_PASSWORD)),
+        Version::V3 => Credentials::easy_connect(&string, password.unwrap_or(EASY_PASSWORD)),
         _ => {
             let password = Some(password.unwrap_or(PASSWORD));
-            Credentials::invitation(&connection_string(), password, Some(PASS_STUB))
+            Credentials::invitation(&string, password, Some(PASS_STUB))
         }
     })
 }
@@ -86,40 +93,33 @@ fn contact(name: &str, seed: u8) -> Result<OwnContact, Failure> {
 }
 
 /// A stage with both people; the expert may have another password.
-fn stage<'o>(
+async fn stage<'o>(
     out: &'o mut dyn Write,
     title: &str,
     version: Version,
     expert_password: Option<&str>,
     deny_control: bool,
 ) -> Result<Stage<'o>, Failure> {
-    let mut expert = ExpertConfig::new(credentials(version, expert_password)?);
+    let door = Door::open().await?;
+    let mut expert = ExpertConfig::new(credentials(version, door.address, expert_password)?);
     expert.options.name = "Eva".to_owned();
     expert.user_name = "eva".to_owned();
-    let mut novice = NoviceConfig::new([credentials(version, None)?]);
+    let mut novice = NoviceConfig::new([credentials(version, door.address, None)?]);
     novice.options.name = "Nils".to_owned();
     novice.deny_control = deny_control;
     if version == Version::V3 {
         expert.options.contact = Some(contact("Eva", 3)?);
         novice.options.contact = Some(contact("Nils", 5)?);
     }
-    let (channels, over) = match version {
-        Version::V3 => (DYNAMIC, "dynamic channels"),
-        _ => (STATIC, "the static channel remdesk"),
-    };
-    writeln!(out, "\n== {title}: version {} over {over} ==", words::number(version))?;
-    Stage::new(out, expert, novice, channels)
+    writeln!(out, "\n== {title}: version {} over RDP with TLS ==", words::number(version))?;
+    Stage::new(out, door, expert, novice).await
 }
 
 /// The novice agrees, and the first picture of its screen comes to the expert.
 fn agree(stage: &mut Stage<'_>, event: &Event) -> Result<(), Failure> {
     match event {
-        Event::AskView { .. } => fits(stage.pair.novice.allow_view()),
-        Event::ShareScreen => {
-            fits(stage.pair.novice.view_started())?;
-            stage.pair.expert.screen_started();
-            Ok(())
-        }
+        Event::AskView { .. } => fits(stage.novice().allow_view()),
+        Event::ShareScreen => fits(stage.novice().view_started()),
         _ => Ok(()),
     }
 }
@@ -129,69 +129,74 @@ fn check(checks: &mut Vec<Check>, version: Version, what: &str, held: bool) {
 }
 
 /// The checks that every scenario ends with.
-fn always(checks: &mut Vec<Check>, version: Version, stage: &Stage<'_>) {
+fn always(checks: &mut Vec<Check>, version: Version, stage: &mut Stage<'_>) -> Result<(), Failure> {
+    stage.finish()?;
     let secrets = [PASSWORD, PASS_STUB, EASY_PASSWORD, ID];
-    let none = !secrets.iter().any(|secret| stage.printed.contains(secret));
+    let none = !secrets.iter().any(|secret| stage.printed().contains(secret));
     check(checks, version, "no password, PassStub or connection string in the transcript", none);
-    let over = stage.pair.expert.is_closed() && stage.pair.novice.is_closed();
+    let over = stage.expert().is_closed() && stage.novice().is_closed();
     check(checks, version, "both sides know that it is over", over);
+    Ok(())
 }
 
-fn session(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
-    let mut stage = stage(out, "a whole session", version, None, false)?;
+async fn session(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
+    let mut stage = stage(out, "a whole session", version, None, false).await?;
     let (mut verified, mut established) = (Vec::new(), Vec::new());
     let (mut chats, mut contacts) = (Vec::new(), Vec::new());
     let (mut before, mut during, mut after) = (true, false, true);
     let (mut sent, mut reasons) = (Vec::new(), Vec::new());
-    stage.play(&mut |stage, role, event| {
-        agree(stage, event)?;
-        match (role, event) {
-            (_, Event::Verified) => verified.push(role),
-            (_, Event::Established(v)) => {
-                established.push((*v, verified.contains(&role)));
-                if role == Role::Expert {
-                    fits(stage.pair.expert.typing())?;
-                    fits(stage.pair.expert.chat().send(GREETING))?;
-                }
-            }
-            (_, Event::Chat(text)) => {
-                chats.push(text.clone());
-                match role {
-                    Role::Novice => fits(stage.pair.novice.chat().send(ANSWER))?,
-                    Role::Expert => {
-                        before = stage.pair.novice.may_deliver_input();
-                        fits(stage.pair.expert.request_control())?;
+    stage
+        .play(&mut |stage, role, event| {
+            agree(stage, event)?;
+            match (role, event) {
+                (_, Event::Verified) => verified.push(role),
+                (_, Event::Established(v)) => {
+                    established.push((*v, verified.contains(&role)));
+                    if role == Role::Expert {
+                        fits(stage.expert().typing())?;
+                        fits(stage.expert().chat().send(GREETING))?;
                     }
                 }
+                (_, Event::Chat(text)) => {
+                    chats.push(text.clone());
+                    match role {
+                        Role::Novice => fits(stage.novice().chat().send(ANSWER))?,
+                        Role::Expert => {
+                            before = stage.novice().may_deliver_input();
+                            fits(stage.expert().request_control())?;
+                        }
+                    }
+                }
+                (Role::Novice, Event::Control(ControlEvent::Requested)) => {
+                    before |= stage.novice().may_deliver_input();
+                    fits(stage.novice().allow_control())?;
+                }
+                (Role::Expert, Event::Control(ControlEvent::Granted)) => {
+                    during = stage.novice().may_deliver_input() && stage.expert().is_controlling();
+                    fits(stage.novice().take_control(TakeBack::PanicKey))?;
+                    after = stage.novice().may_deliver_input();
+                }
+                (Role::Expert, Event::Control(ControlEvent::Ended(EndedBy::PanicKey))) => {
+                    after |= stage.expert().is_controlling();
+                    sent.push(stage.offer(Role::Expert, "printer-driver.cab", 3_000_001)?);
+                }
+                (_, Event::File(FileEvent::Offered { id, .. })) => stage.accept(role, *id)?,
+                (Role::Novice, Event::File(FileEvent::Complete { .. })) => {
+                    sent.push(stage.offer(Role::Novice, "printer.log", 1_048_576)?);
+                }
+                (Role::Expert, Event::File(FileEvent::Complete { .. })) => stage.expert().close(),
+                (_, Event::Contact(contact)) => contacts.push((role, contact.clone())),
+                (_, Event::Closed(reason)) => reasons.push((role, *reason)),
+                _ => {}
             }
-            (Role::Novice, Event::Control(ControlEvent::Requested)) => {
-                before |= stage.pair.novice.may_deliver_input();
-                fits(stage.pair.novice.allow_control())?;
-            }
-            (Role::Expert, Event::Control(ControlEvent::Granted)) => {
-                during = stage.pair.novice.may_deliver_input() && stage.pair.expert.is_controlling();
-                fits(stage.pair.novice.take_control(TakeBack::PanicKey))?;
-                after = stage.pair.novice.may_deliver_input();
-            }
-            (Role::Expert, Event::Control(ControlEvent::Ended(EndedBy::PanicKey))) => {
-                after |= stage.pair.expert.is_controlling();
-                sent.push(stage.offer(Role::Expert, "printer-driver.cab", 3_000_001)?);
-            }
-            (_, Event::File(FileEvent::Offered { id, .. })) => stage.accept(role, *id)?,
-            (Role::Novice, Event::File(FileEvent::Complete { .. })) => {
-                sent.push(stage.offer(Role::Novice, "printer.log", 1_048_576)?);
-            }
-            (Role::Expert, Event::File(FileEvent::Complete { .. })) => stage.pair.expert.close(),
-            (_, Event::Contact(contact)) => contacts.push((role, contact.clone())),
-            (_, Event::Closed(reason)) => reasons.push((role, *reason)),
-            _ => {}
-        }
-        Ok(())
-    })?;
+            Ok(())
+        })
+        .await?;
     let mut checks = Vec::new();
     let mut check = |what: &str, held| check(&mut checks, version, what, held);
-    check("the version is the one that the invitation demands", stage.pair.novice.version() == Some(version));
+    check("the version is the one that the invitation demands", stage.novice().version() == Some(version));
     check("each side was established after it had verified", established == [(version, true); 2]);
+    check("the expert saw the novice's screen", stage.seen);
     check("chat arrived both ways", chats == [GREETING, ANSWER]);
     check("input was deliverable while control was shared", during);
     check("input was deliverable at no other time", !before && !after);
@@ -209,23 +214,25 @@ fn session(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
     check("the expert disconnected", {
         reasons.contains(&(Role::Expert, Reason::Local)) && reasons.contains(&(Role::Novice, Reason::Peer))
     });
-    always(&mut checks, version, &stage);
+    always(&mut checks, version, &mut stage)?;
     Ok(checks)
 }
 
-fn wrong_password(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
-    let mut stage = stage(out, "a wrong password", version, Some("GGGGGG"), false)?;
+async fn wrong_password(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
+    let mut stage = stage(out, "a wrong password", version, Some("GGGGGG"), false).await?;
     let (mut asked, mut established, mut reasons) = (false, false, Vec::new());
-    stage.play(&mut |stage, role, event| {
-        agree(stage, event)?;
-        match event {
-            Event::AskView { .. } => asked = true,
-            Event::Established(_) => established = true,
-            Event::Closed(reason) => reasons.push((role, *reason)),
-            _ => {}
-        }
-        Ok(())
-    })?;
+    stage
+        .play(&mut |stage, role, event| {
+            agree(stage, event)?;
+            match event {
+                Event::AskView { .. } => asked = true,
+                Event::Established(_) => established = true,
+                Event::Closed(reason) => reasons.push((role, *reason)),
+                _ => {}
+            }
+            Ok(())
+        })
+        .await?;
     let mut checks = Vec::new();
     let mut check = |what: &str, held| check(&mut checks, version, what, held);
     check("nobody was asked, nothing was established", !asked && !established);
@@ -235,7 +242,7 @@ fn wrong_password(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, F
                 "the expert saw that the novice's token is wrong",
                 reasons.contains(&(Role::Expert, Reason::WrongToken)),
             );
-            check("its own token was never sent", stage.printed.matches("CTL_TOKEN").count() == 1);
+            check("its own token was never sent", stage.printed().matches("CTL_TOKEN").count() == 1);
             check("the novice was disconnected", reasons.contains(&(Role::Novice, Reason::Peer)));
         }
         _ => {
@@ -249,26 +256,28 @@ fn wrong_password(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, F
     }
     check(
         "one attempt less is left",
-        stage.pair.novice.attempts().left() == if version == Version::V3 { 3 } else { 2 },
+        stage.novice().attempts().left() == if version == Version::V3 { 3 } else { 2 },
     );
-    always(&mut checks, version, &stage);
+    always(&mut checks, version, &mut stage)?;
     Ok(checks)
 }
 
-fn refused(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
+async fn refused(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
     let mut checks = Vec::new();
     {
-        let mut stage = stage(out, "the user refuses the view", version, None, false)?;
+        let mut stage = stage(out, "the user refuses the view", version, None, false).await?;
         let (mut established, mut reasons) = (false, Vec::new());
-        stage.play(&mut |stage, role, event| {
-            match event {
-                Event::AskView { .. } => fits(stage.pair.novice.refuse_view())?,
-                Event::Established(_) => established = true,
-                Event::Closed(reason) => reasons.push((role, *reason)),
-                _ => {}
-            }
-            Ok(())
-        })?;
+        stage
+            .play(&mut |stage, role, event| {
+                match event {
+                    Event::AskView { .. } => fits(stage.novice().refuse_view())?,
+                    Event::Established(_) => established = true,
+                    Event::Closed(reason) => reasons.push((role, *reason)),
+                    _ => {}
+                }
+                Ok(())
+            })
+            .await?;
         let mut check = |what: &str, held| check(&mut checks, version, what, held);
         check("a refused view establishes nothing", !established);
         let told = match version {
@@ -277,35 +286,37 @@ fn refused(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
         };
         let how = if version == Version::V3 { "by the end of the connection" } else { "HELPEESAIDNO" };
         check(&format!("the expert was told {how}"), reasons.contains(&(Role::Expert, told)));
-        always(&mut checks, version, &stage);
+        always(&mut checks, version, &mut stage)?;
     }
     for deny in [false, true] {
         let title = if deny { "a policy forbids control" } else { "the user refuses control and a file" };
-        let mut stage = stage(out, title, version, None, deny)?;
+        let mut stage = stage(out, title, version, None, deny).await?;
         let (mut controls, mut input, mut failed) = (Vec::new(), false, 0);
-        stage.play(&mut |stage, role, event| {
-            agree(stage, event)?;
-            input |= stage.pair.novice.may_deliver_input();
-            match (role, event) {
-                (Role::Expert, Event::Established(_)) => fits(stage.pair.expert.request_control())?,
-                (Role::Novice, Event::Control(ControlEvent::Requested)) => {
-                    fits(stage.pair.novice.refuse_control())?;
+        stage
+            .play(&mut |stage, role, event| {
+                agree(stage, event)?;
+                input |= stage.novice().may_deliver_input();
+                match (role, event) {
+                    (Role::Expert, Event::Established(_)) => fits(stage.expert().request_control())?,
+                    (Role::Novice, Event::Control(ControlEvent::Requested)) => {
+                        fits(stage.novice().refuse_control())?;
+                    }
+                    (Role::Expert, Event::Control(event)) => {
+                        controls.push(*event);
+                        stage.offer(Role::Expert, "unwanted.exe", 5000)?;
+                    }
+                    (Role::Novice, Event::File(FileEvent::Offered { id, .. })) => {
+                        fits(stage.novice().files().refuse(*id))?;
+                    }
+                    (Role::Expert, Event::File(FileEvent::Failed { .. })) => {
+                        failed += 1;
+                        stage.expert().close();
+                    }
+                    _ => {}
                 }
-                (Role::Expert, Event::Control(event)) => {
-                    controls.push(*event);
-                    stage.offer(Role::Expert, "unwanted.exe", 5000)?;
-                }
-                (Role::Novice, Event::File(FileEvent::Offered { id, .. })) => {
-                    fits(stage.pair.novice.files().refuse(*id))?;
-                }
-                (Role::Expert, Event::File(FileEvent::Failed { .. })) => {
-                    failed += 1;
-                    stage.pair.expert.close();
-                }
-                _ => {}
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })
+            .await?;
         let expected = if deny { ControlEvent::Denied } else { ControlEvent::Refused };
         let mut check = |what: &str, held| check(&mut checks, version, what, held);
         check(
@@ -314,7 +325,7 @@ fn refused(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
         );
         check("no input was deliverable", !input);
         check("a refused file does not arrive", failed == 1 && stage.arrived.is_empty());
-        always(&mut checks, version, &stage);
+        always(&mut checks, version, &mut stage)?;
     }
     Ok(checks)
 }
@@ -347,8 +358,8 @@ fn on(channel: Channel, version: Version, bytes: Vec<u8>) -> Result<(Channel, Ve
     }
 }
 
-fn hostile(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
-    let mut stage = stage(out, "a hostile peer", version, None, false)?;
+async fn hostile(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure> {
+    let mut stage = stage(out, "a hostile peer", version, None, false).await?;
     let carrier = if version == Version::V3 { Channel::Control } else { Channel::Remdesk };
     let ask = fits(
         Pdu::new(Message::ControlChange {
@@ -370,19 +381,15 @@ fn hostile(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
         on(Channel::Commands, version, plain(Name::AbortRc)?)?,
         on(Channel::Chat, version, b"h\0i\0\0\0".to_vec())?,
     ];
-    stage.say("-- forged messages to the novice, before anything is verified")?;
-    for (channel, bytes) in &early {
-        stage.inject(Role::Novice, *channel, bytes)?;
-    }
     let mut input = false;
     let mut suggestions = Vec::new();
     let (mut failed, mut reasons) = (Vec::new(), Vec::new());
     let mut script = |stage: &mut Stage<'_>, role: Role, event: &Event| {
         agree(stage, event)?;
-        input |= stage.pair.novice.may_deliver_input() | stage.pair.expert.is_controlling();
+        input |= stage.novice().may_deliver_input() | stage.expert().is_controlling();
         match (role, event) {
             (Role::Novice, Event::Control(ControlEvent::Requested)) => {
-                fits(stage.pair.novice.refuse_control())?;
+                fits(stage.novice().refuse_control())?;
             }
             (_, Event::File(FileEvent::Offered { id, name, .. })) => {
                 suggestions.push(name.suggestion.clone());
@@ -394,8 +401,15 @@ fn hostile(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
         }
         Ok(())
     };
-    stage.play(&mut script)?;
-    let survived = stage.pair.novice.is_established() && stage.pair.expert.is_established();
+    stage.play_until(&mut script, |stage| stage.passed > 0).await?;
+    stage.say("-- forged messages to the novice, before anything is verified")?;
+    for (channel, bytes) in &early {
+        stage.inject(Role::Novice, *channel, bytes)?;
+    }
+    let both = |stage: &mut Stage<'_>| stage.novice().is_established() && stage.expert().is_established();
+    stage.play_until(&mut script, both).await?;
+    stage.settle(&mut script).await?;
+    let survived = stage.novice().is_established() && stage.expert().is_established();
     let before = stage.ignored.len();
 
     // In the session: control that nobody granted, a file with a path in its name that ends too early, another one that
@@ -410,25 +424,26 @@ fn hostile(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
     stage.say("-- forged messages in the session")?;
     for (to, (channel, bytes)) in &late {
         stage.inject(*to, *channel, bytes)?;
-        stage.play(&mut script)?;
+        stage.settle(&mut script).await?;
     }
     stage.say("-- somebody in the expert's place offers a file, and ends it after four bytes")?;
     stage.replaced = true;
     let name = "..\\..\\Startup\\evil.exe:x";
     let (channel, bytes) = on(Channel::Commands, version, file_xfer(name, 5000, "RA_FX")?)?;
     stage.inject(Role::Novice, channel, &bytes)?;
-    stage.play(&mut script)?;
+    stage.settle(&mut script).await?;
     let transfer = Channel::Transfer(ChannelName::Transfer);
+    stage.pretend_open(transfer)?;
     let end = FileVerb::End.to_wire().as_bytes().to_vec();
     for bytes in [b"MZ\x90\0".to_vec(), end] {
         let (channel, bytes) = on(transfer, version, bytes)?;
         stage.inject(Role::Novice, channel, &bytes)?;
     }
-    stage.play(&mut script)?;
-    let still = stage.pair.novice.is_established() && stage.pair.expert.is_established();
+    stage.settle(&mut script).await?;
+    let still = stage.novice().is_established() && stage.expert().is_established();
     stage.replaced = false;
-    stage.pair.novice.close();
-    stage.play(&mut script)?;
+    stage.novice().close();
+    stage.play(&mut script).await?;
 
     let mut checks = Vec::new();
     let mut check = |what: &str, held| check(&mut checks, version, what, held);
@@ -442,6 +457,6 @@ fn hostile(out: &mut dyn Write, version: Version) -> Result<Vec<Check>, Failure>
     check("the file that ended too early did not arrive", failed.len() == 1 && stage.arrived.is_empty());
     check("the session outlived it", still);
     check("it ended when the novice ended it", reasons.contains(&(Role::Novice, Reason::Local)));
-    always(&mut checks, version, &stage);
+    always(&mut checks, version, &mut stage)?;
     Ok(checks)
 }

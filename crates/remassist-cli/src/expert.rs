@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
 use crate::console::Console;
+use crate::recording::Recording;
 use crate::talk::Talk;
 use crate::{Failure, input, invite};
 
@@ -55,7 +56,7 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
     let mut options = ExpertOptions::default();
     options.security = args.security.into();
     options.source = args.source;
-    options.key_log.clone_from(&args.key_log.path);
+    options.key_log.clone_from(&args.logs.tls_key_log);
     let (methods, allow_unencrypted) = match args.encryption {
         EncryptionArg::None => (Methods::ALL, true),
         EncryptionArg::Bits40 => (Methods::ALL, false),
@@ -63,13 +64,20 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
         EncryptionArg::Bits128 => (Methods::BIT_128, false),
     };
     options.standard = Some(ClientOptions { methods, allow_unencrypted, ..ClientOptions::default() });
+    let recording = args.logs.record.as_deref().map(Recording::create).transpose()?;
     let mut connection = ExpertConnection::dial(config, &options).await.map_err(failed)?;
+    if let Some(recording) = &recording {
+        connection.record(recording.recorder());
+    }
 
     let allow: &[Allow] = if args.accept_files { &[Allow::Files] } else { &[] };
     let talk = Talk::new(console, allow, &args.receive_dir);
     let mut helping = Helping { args, talk, established: false, screen: false };
     let ended = helping.run(&mut connection).await;
     let Helping { established, screen, .. } = helping;
+    if let Some(error) = recording.as_ref().and_then(Recording::error) {
+        console.complain(&format!("the recording has an end too early: {error}"))?;
+    }
     if let Some(path) = args.screenshot.as_deref().filter(|_| screen) {
         let mut png = Vec::new();
         let saved = connection.screen().to_png(&mut png).and_then(|()| invite::save(path, &png));

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use ra_rdp::RecordingReader;
 use remassist::connstring::ConnectionString;
 use remassist::core::text::{TextDocument, TextFormat as _};
 use remassist::core::{Decode as _, DecodeOptions, Deviation};
@@ -10,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::args::{InspectArgs, KindArg};
 use crate::kinds::{Inspected, Kind, by_name};
-use crate::{Failure, detect, input, tree};
+use crate::{Failure, detect, input, recording, tree};
 
 impl KindArg {
     /// The kind named; `None` for `auto`.
     pub fn kind(self) -> Option<&'static Kind> {
         by_name(match self {
-            Self::Auto => return None,
+            Self::Auto | Self::Recording => return None,
             Self::Invitation => "invitation",
             Self::Connstring => "connstring",
             Self::RcCtl => "rc-ctl",
@@ -37,12 +38,16 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if args.hex {
         input = input::unhex(&input)?;
     }
+    if is_recording(args.kind, &input) {
+        return match args.json {
+            true => recording::print_json(&input, &options(args), args.show_secrets, out),
+            false => recording::print(&input, out),
+        };
+    }
     let kind = args.kind.kind().or_else(|| detect::detect(&input));
     let unknown = || Failure::Input("not recognised as any kind: try --kind".to_owned());
     let kind = kind.ok_or_else(unknown)?;
-    let policy = if args.strict { DecodeOptions::STRICT } else { DecodeOptions::TOLERANT };
-    let limits = input::limits();
-    let options = policy.with_limits(limits).with_trace(!args.json);
+    let options = options(args).with_trace(!args.json);
     let inspected =
         (kind.inspect)(&input, &options).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
     let ticket = match password {
@@ -58,6 +63,15 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
         ticket.print(args.show_secrets, &options, out)?;
     }
     Ok(())
+}
+
+fn options(args: &InspectArgs) -> DecodeOptions {
+    let policy = if args.strict { DecodeOptions::STRICT } else { DecodeOptions::TOLERANT };
+    policy.with_limits(input::limits())
+}
+
+fn is_recording(kind: KindArg, input: &[u8]) -> bool {
+    kind == KindArg::Recording || (kind == KindArg::Auto && RecordingReader::recognises(input))
 }
 
 fn print_json(
@@ -80,7 +94,7 @@ fn print_json(
     Ok(())
 }
 
-fn deviation(deviation: &Deviation) -> Value {
+pub fn deviation(deviation: &Deviation) -> Value {
     let Deviation { offset, at, kind } = deviation;
     json!({
         "offset": offset,
@@ -92,7 +106,7 @@ fn deviation(deviation: &Deviation) -> Value {
 }
 
 /// Takes the secrets out: `{"secret": ..}` becomes `{"secret": null}`, which `encode` refuses.
-fn redact(json: &mut Value) {
+pub fn redact(json: &mut Value) {
     match json {
         Value::Object(map) => {
             if map.len() == 1

@@ -17,8 +17,10 @@ mod inspect;
 mod invite;
 mod kinds;
 mod novice;
+mod recording;
 mod shown;
 mod talk;
+mod transcript;
 mod tree;
 
 use args::{Args, Command};

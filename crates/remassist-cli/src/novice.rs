@@ -13,6 +13,7 @@ use crate::Failure;
 use crate::args::{EncryptionArg, NoviceArgs};
 use crate::console::{Console, Typed};
 use crate::invite::{self, KeyHashes};
+use crate::recording::Recording;
 use crate::talk::Talk;
 
 /// Experts that may fail to prove that they have the invitation.
@@ -36,6 +37,7 @@ fn failed(error: RdpError) -> Failure {
 async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failure> {
     // What cannot be shared is told before anybody is invited.
     args.display.open(mpsc::unbounded_channel().0).map_err(|e| Failure::Usage(e.to_string()))?;
+    let recording = args.logs.record.as_deref().map(Recording::create).transpose()?;
     let (mut server, hashes) = bind(args).await?;
     let credentials = invitation(args, &server, &hashes, console)?;
     let mut attempts = Attempts::new(ATTEMPTS);
@@ -55,8 +57,14 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
         else {
             continue;
         };
+        if let Some(recording) = &recording {
+            connection.record(recording.recorder());
+        }
         let talk = Talk::new(console, &args.allow, &args.receive_dir);
         let established = session(talk, &mut server, &mut connection, keys).await?;
+        if let Some(error) = recording.as_ref().and_then(Recording::error) {
+            console.complain(&format!("the recording has an end too early: {error}"))?;
+        }
         attempts = connection.session().attempts();
         if attempts.left() == 0 {
             return Err(Failure::Input("too many failed attempts".to_owned()));
@@ -74,7 +82,7 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
 async fn bind(args: &NoviceArgs) -> Result<(NoviceServer, KeyHashes), Failure> {
     let mut options = NoviceOptions::default();
     options.security = args.security.into();
-    options.key_log.clone_from(&args.key_log.path);
+    options.key_log.clone_from(&args.logs.tls_key_log);
     options.valid_for = Some(std::time::Duration::from_secs(60 * u64::from(args.minutes)));
     let mut hashes = KeyHashes::random()?;
     if options.security != Security::Tls && args.encryption != EncryptionArg::None {

@@ -315,21 +315,21 @@ fn huge_input_ends_with_an_error() {
 }
 
 #[test]
-fn whole_sessions_in_memory() {
+fn whole_sessions_over_rdp() {
     let transcript = String::from_utf8(stdout(&["demo"], b"")).unwrap();
     for part in [
-        "== a whole session: version 2 over the static channel remdesk ==",
-        "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_VERSIONINFO 1.2",
-        "expert -> novice  remdesk/70     chat message 86 bytes",
-        "novice -> expert  remdesk/71     RCCOMMAND ESCRC",
-        "expert -> novice  remdesk/RA_FX  2930 blocks, 3058601 bytes with headers",
-        "== a whole session: version 3 over dynamic channels ==",
+        "== a whole session: version 2 over RDP with TLS ==",
+        "novice -> expert  RC_CTL         REMOTEDESKTOP_CTL_VERSIONINFO 1.2",
+        "expert -> novice  70             chat message 86 bytes",
+        "novice -> expert  71             RCCOMMAND ESCRC",
+        "expert -> novice  RA_FX          2930 messages of file data, 3000001 bytes",
+        "== a whole session: version 3 over RDP with TLS ==",
         "expert -> novice  RC_CTL         REMOTEDESKTOP_CTL_TOKEN",
         "[MS-RA] 2.2.1.15",
         "novice: got the contact of Eva",
         "expert: got the contact of Nils",
         "  ok     version 3: a file arrived each way, byte for byte",
-        "22 checks, 0 failed",
+        "24 checks, 0 failed",
     ] {
         assert!(transcript.contains(part), "{part} is not in:\n{transcript}");
     }
@@ -341,10 +341,10 @@ fn sessions_that_end_as_specified() {
     for (scenario, part) in [
         (
             "wrong-password",
-            "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT PASSWORDS_DONT_MATCH (61)",
+            "novice -> expert  RC_CTL         REMOTEDESKTOP_CTL_RESULT PASSWORDS_DONT_MATCH (61)",
         ),
         ("wrong-password", "expert: over: the peer's token is wrong"),
-        ("refused", "novice -> expert  remdesk/RC_CTL REMOTEDESKTOP_CTL_RESULT SAFERROR_HELPEESAIDNO (41)"),
+        ("refused", "novice -> expert  RC_CTL         REMOTEDESKTOP_CTL_RESULT SAFERROR_HELPEESAIDNO (41)"),
         ("refused", "RCCOMMAND DENIEDRC"),
         ("hostile", "novice: wants evil.exe_x of 5000 bytes?"),
         ("hostile", "novice: the file failed: the file does not have the size that was announced"),
@@ -480,4 +480,57 @@ fn what_cannot_be_shown_is_told_before_anybody_is_invited() {
         assert!(String::from_utf8(output.stderr).unwrap().contains(error), "{display}");
         assert!(!invitation.exists(), "{display}");
     }
+}
+
+#[test]
+fn what_passes_on_the_channels_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("a.txt"), "some text").unwrap();
+    let (here, there, file, incoming) = (path("here"), path("there"), path("a.txt"), path(""));
+    let novice = ["--record", &here, "--allow", "view,files", "--receive-dir", &incoming];
+    let expert = ["--record", &there, "--say", "my dog's name", "--send", &file, "--for", "2"];
+    let [(novice, heard), (expert, told)] = helped(&novice, &expert);
+    assert_eq!((novice, expert), (Some(0), Some(0)), "{heard:?} {told:?}");
+    // Both saw the same, but each at its own time.
+    let passed = |path: &str, from: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines = text.lines().skip(1).map(|line| line.split_once(' ').unwrap().1.to_owned());
+        lines.filter(|line| line.starts_with(from)).collect()
+    };
+    assert!(passed(&here, "expert").len() > 5);
+    assert_eq!(passed(&here, "expert"), passed(&there, "expert"));
+    assert_eq!(passed(&here, "novice"), passed(&there, "novice"));
+
+    let output = run(&["inspect", &there], b"");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for wanted in
+        ["CTL_VERSIONINFO 1.2", "with PASS", "chat message", r#"FILEXFER "a.txt", 9 bytes"#, "FILEXFEREND"]
+    {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(!text.contains("dog") && !text.contains("Pass123!"), "{text}");
+    let json = |args: &[&str]| -> Vec<Value> {
+        let output = run(args, b"");
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let values = json(&["inspect", "--json", &there]);
+    let lines = std::fs::read_to_string(&there).unwrap().lines().count();
+    assert_eq!(values.len(), lines - 1);
+    let rc_ctl = values.iter().filter(|value| value["kind"] == "rc-ctl").collect::<Vec<_>>();
+    assert!(rc_ctl.len() >= 5 && rc_ctl.iter().all(|value| value["value"].is_object()), "{rc_ctl:?}");
+    assert!(json(&["inspect", "--json", "--show-secrets", &there]).len() == values.len());
+
+    // Where it is damaged, all before that is shown, and the line is named.
+    let mut bytes = std::fs::read(&there).unwrap();
+    bytes.truncate(bytes.len() - 5);
+    std::fs::write(&there, &bytes).unwrap();
+    let output = run(&["inspect", &there], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("CTL_VERSIONINFO"));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains(&format!("line {lines}: it has no end")), "{error}");
 }

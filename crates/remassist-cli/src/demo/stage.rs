@@ -1,65 +1,79 @@
-//! An expert and a novice in memory, their transcript, and their files.
+//! An expert and a novice over RDP on this machine, their transcript, and their files.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _, Write};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
-use anstyle::Style;
 use indicatif::{ProgressBar, ProgressStyle};
-use remassist::channel::ChannelName;
-use remassist::core::{Role, Time};
-use remassist::session::loopback::{Flight, Loopback, Step};
-use remassist::session::{
-    Attempts, Channel, Event, Expert, ExpertConfig, FileEvent, FileOffer, Novice, NoviceConfig, TransferId,
-    Why, describe,
+use ra_rdp::{
+    Downloads, ExpertConnection, ExpertEvent, ExpertOptions, NoInput, NoviceConnection, NoviceServer, Passed,
+    RdpError, Record,
 };
-use tempfile::{NamedTempFile, TempDir};
+use remassist::core::{Role, Time};
+use remassist::session::{
+    Attempts, Channel, Event, Expert, ExpertConfig, FileEvent, FileOffer, Input, Novice, NoviceConfig,
+    TransferId, Why,
+};
+use tempfile::TempDir;
+use tokio::time::{sleep_until, timeout};
 
+use super::words;
 use crate::Failure;
+use crate::transcript::Transcript;
 
-/// How much of a file is read at once.
-const PIECE: usize = 64 * 1024;
-/// What a message takes on its way, in milliseconds.
-const LATENCY: u64 = 5;
+/// What a demonstration that has come to a stop is waited for.
+const LIMIT: Duration = Duration::from_secs(60);
+/// After so much time without anything passing, nothing moves any more.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// A check that was made, and whether it held.
 pub type Check = (String, bool);
 
-/// A file that a side receives.
-struct Incoming {
-    name: String,
-    file: NamedTempFile,
-    bar: ProgressBar,
+/// A novice that listens.
+pub struct Door {
+    server: NoviceServer,
+    pub address: SocketAddr,
 }
 
-/// A file that a side sends.
-struct Outgoing {
-    role: Role,
-    id: TransferId,
-    file: File,
+impl Door {
+    pub async fn open() -> Result<Self, Failure> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = fits(NoviceServer::bind(&[any], Default::default()).await)?;
+        let address = fits(server.addresses())?.first().copied().unwrap_or(any);
+        Ok(Self { server, address })
+    }
 }
 
 /// Both sides and everything around them.
 pub struct Stage<'o> {
-    out: &'o mut dyn Write,
-    pub pair: Loopback,
+    transcript: Transcript<'o>,
+    expert: ExpertConnection,
+    novice: NoviceConnection,
+    /// Whose connection is over.
+    over: Vec<Role>,
+    begin: Instant,
+    /// What has passed on the channels and was not told yet.
+    records: Receiver<Record<'static>>,
     folder: TempDir,
-    outgoing: Vec<Outgoing>,
-    /// Files offered, until they are accepted by the peer.
-    offered: BTreeMap<(Role, TransferId), PathBuf>,
-    incoming: BTreeMap<(Role, TransferId), Incoming>,
+    receiving: [Receiving; 2],
     /// Files that arrived, with the side that has them.
     pub arrived: Vec<(Role, PathBuf)>,
-    /// Blocks that were not told yet: sender, channel, number, bytes.
-    blocks: Option<(Role, Channel, u64, usize)>,
-    /// Everything that was printed, to be searched for secrets.
-    pub printed: String,
     pub ignored: Vec<Why>,
-    /// Nothing reaches the expert: somebody else has taken its place.
+    /// Nothing reaches the expert, and it says nothing: somebody else has taken its place.
     pub replaced: bool,
-    dim: Style,
-    bold: Style,
+    /// Whether the novice's screen was seen.
+    pub seen: bool,
+    /// Messages that have passed on the channels.
+    pub passed: usize,
+}
+
+/// Files that a side receives.
+struct Receiving {
+    downloads: Downloads,
+    bar: ProgressBar,
 }
 
 /// What happens on a stage, event by event.
@@ -71,61 +85,146 @@ pub fn fits<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, Failure>
 }
 
 impl<'o> Stage<'o> {
-    pub fn new(
+    pub async fn new(
         out: &'o mut dyn Write,
+        door: Door,
         expert: ExpertConfig,
         novice: NoviceConfig,
-        channels: &[Channel],
     ) -> Result<Self, Failure> {
-        // The connection of a demonstration is made of memory: there is no key to compare.
-        let key = expert.credentials.verify_key(None);
-        let expert = fits(Expert::new(Time(0), expert, key))?;
-        let mut novice = fits(Novice::new(Time(0), novice, Attempts::new(3)))?;
-        novice.client_info(expert.client_info());
-        let styled = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        let style = |style: Style| if styled { style } else { Style::new() };
+        let Door { mut server, .. } = door;
+        let accepting = async {
+            let caller = server.accept().await?;
+            let screen = Box::new(ra_rdp::test_picture(320, 200));
+            server.connect(caller, novice, Attempts::new(3), screen, Box::new(NoInput)).await
+        };
+        let options = ExpertOptions::default();
+        let both = async { tokio::join!(accepting, ExpertConnection::dial(expert, &options)) };
+        let (novice, expert) = fits(timeout(LIMIT, both).await)?;
+        let (mut novice, expert) = (fits(novice)?, fits(expert)?);
+        let (begin, (tell, records)) = (Instant::now(), mpsc::channel());
+        novice.record(move |record: &Record<'_>| {
+            let _nobody_reads = tell.send(record.clone().into_owned());
+        });
+        let folder = TempDir::new()?;
+        let receiving = || -> Result<Receiving, Failure> {
+            let path = tempfile::tempdir_in(folder.path())?.keep();
+            Ok(Receiving { downloads: Downloads::new(path), bar: ProgressBar::hidden() })
+        };
         Ok(Self {
-            out,
-            pair: fits(Loopback::new(expert, novice, channels))?,
-            folder: TempDir::new()?,
-            outgoing: Vec::new(),
-            offered: BTreeMap::new(),
-            incoming: BTreeMap::new(),
+            transcript: Transcript::new(out),
+            expert,
+            novice,
+            over: Vec::new(),
+            begin,
+            records,
+            receiving: [receiving()?, receiving()?],
+            folder,
             arrived: Vec::new(),
-            blocks: None,
-            printed: String::new(),
             ignored: Vec::new(),
             replaced: false,
-            dim: style(Style::new().dimmed()),
-            bold: style(Style::new().bold()),
+            seen: false,
+            passed: 0,
         })
     }
 
-    /// Runs until nothing moves any more.
-    pub fn play(&mut self, script: &mut Script<'_>) -> Result<(), Failure> {
-        loop {
-            match self.pair.step() {
-                Some(Step::Sent(from, flight)) => {
-                    self.sent(from, &flight)?;
-                    if self.replaced && from == Role::Novice {
-                        self.pair.wire.pop_back();
-                    }
-                }
-                Some(Step::Event(role, event)) => {
-                    self.event(role, &event)?;
-                    script(self, role, &event)?;
-                }
-                Some(_) => self.pair.now = Time(self.pair.now.0.saturating_add(LATENCY)),
-                None if self.feed()? => {}
-                None => return self.tell_blocks(),
+    pub fn expert(&mut self) -> &mut Expert {
+        self.expert.session()
+    }
+
+    pub fn novice(&mut self) -> &mut Novice {
+        self.novice.session()
+    }
+
+    /// Everything that was printed, to be searched for secrets.
+    pub fn printed(&self) -> &str {
+        &self.transcript.printed
+    }
+
+    /// Runs until both connections are over.
+    pub async fn play(&mut self, script: &mut Script<'_>) -> Result<(), Failure> {
+        self.play_until(script, |stage| stage.over.len() == 2).await
+    }
+
+    /// Runs until something is so.
+    pub async fn play_until(
+        &mut self,
+        script: &mut Script<'_>,
+        mut is_so: impl FnMut(&mut Self) -> bool,
+    ) -> Result<(), Failure> {
+        while !is_so(self) {
+            if !self.step(script, LIMIT).await? {
+                return fits(Err("nothing happens any more"));
             }
         }
+        Ok(())
+    }
+
+    /// Runs until nothing moves any more.
+    pub async fn settle(&mut self, script: &mut Script<'_>) -> Result<(), Failure> {
+        while self.step(script, QUIET).await? {}
+        Ok(())
+    }
+
+    /// Does the next thing that happens; whether anything has happened or passed in time.
+    async fn step(&mut self, script: &mut Script<'_>, patience: Duration) -> Result<bool, Failure> {
+        let until = tokio::time::Instant::now() + patience;
+        let (expert, novice) = (self.over.contains(&Role::Expert), self.over.contains(&Role::Novice));
+        let (role, event) = tokio::select! {
+            biased;
+            event = self.novice.next(), if !novice => (Role::Novice, event),
+            event = self.expert.next(), if !expert && !self.replaced => (Role::Expert, match event {
+                Ok(Some(ExpertEvent::Session(event))) => Ok(Some(event)),
+                Ok(Some(other)) => {
+                    self.seen |= matches!(other, ExpertEvent::Screen(_));
+                    return Ok(true);
+                }
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            }),
+            () = sleep_until(until) => return self.tell(),
+        };
+        self.tell()?;
+        match event {
+            Ok(Some(event)) => {
+                self.event(role, &event)?;
+                script(self, role, &event)?;
+            }
+            Ok(None) | Err(RdpError::Closed) => self.over.push(role),
+            Err(error) => return fits(Err(error)),
+        }
+        Ok(true)
+    }
+
+    /// Tells what has passed; whether there was anything.
+    fn tell(&mut self) -> Result<bool, Failure> {
+        let mut any = false;
+        for record in self.records.try_iter() {
+            self.transcript.record(&record)?;
+            self.passed += usize::from(matches!(record.what, Passed::Message(_)));
+            any = true;
+        }
+        Ok(any)
     }
 
     /// Gives a side something that its peer never wrote.
     pub fn inject(&mut self, to: Role, channel: Channel, bytes: &[u8]) -> Result<(), Failure> {
-        self.sent(to.peer(), &Flight::Data(channel, bytes.to_vec()))?;
-        self.pair.send(to.peer(), channel, bytes.to_vec());
+        self.tell()?;
+        let (time, what) = (self.begin.elapsed(), Passed::Message(bytes.into()));
+        self.transcript.record(&Record { time, from: to.peer(), channel, what })?;
+        let (now, input) = (millis(time), Input::Data { channel, bytes });
+        match to {
+            Role::Expert => self.expert().handle(now, input),
+            Role::Novice => self.novice().handle(now, input),
+        }
+        Ok(())
+    }
+
+    /// Has the novice believe that the expert has opened a channel.
+    pub fn pretend_open(&mut self, channel: Channel) -> Result<(), Failure> {
+        self.tell()?;
+        let (time, what) = (self.begin.elapsed(), Passed::Opened);
+        self.transcript.record(&Record { time, from: Role::Novice, channel, what })?;
+        self.novice().handle(millis(time), Input::ChannelOpened(channel));
         Ok(())
     }
 
@@ -143,175 +242,63 @@ impl<'o> Stage<'o> {
         .collect();
         std::fs::write(&path, bytes)?;
         let offer = FileOffer::new(name, u64::try_from(size).unwrap_or(u64::MAX));
-        let id = fits(match role {
-            Role::Expert => self.pair.expert.files().send(offer),
-            Role::Novice => self.pair.novice.files().send(offer),
+        let source: Box<dyn Read + Send> = Box::new(File::open(&path)?);
+        fits(match role {
+            Role::Expert => self.expert.send_file(offer, source),
+            Role::Novice => self.novice.send_file(offer, source),
         })?;
-        self.offered.insert((role, id), path.clone());
         Ok(path)
     }
 
     /// Takes a file that was offered.
     pub fn accept(&mut self, role: Role, id: TransferId) -> Result<(), Failure> {
         fits(match role {
-            Role::Expert => self.pair.expert.files().accept(id),
-            Role::Novice => self.pair.novice.files().accept(id),
+            Role::Expert => self.expert().files().accept(id),
+            Role::Novice => self.novice().files().accept(id),
         })
     }
 
-    /// Sends the next piece of a file whose blocks are wanted; whether there was one.
-    fn feed(&mut self) -> Result<bool, Failure> {
-        let Some(Outgoing { role, id, file }) = self.outgoing.first_mut() else { return Ok(false) };
-        let (role, id) = (*role, *id);
-        let mut piece = Vec::with_capacity(PIECE);
-        file.take(PIECE.try_into().unwrap_or(u64::MAX)).read_to_end(&mut piece)?;
-        let mut files = match role {
-            Role::Expert => self.pair.expert.files(),
-            Role::Novice => self.pair.novice.files(),
-        };
-        let blocks = fits(files.blocks(id, &piece))?;
-        let channel = blocks.channel();
-        let pdus: Vec<Vec<u8>> = blocks.iter().map(|block| block.to_vec()).collect();
-        for pdu in pdus {
-            self.block(role, channel, pdu.len())?;
-            self.pair.send(role, channel, pdu);
-        }
-        if files_done(&mut self.pair, role, id) {
-            self.outgoing.remove(0);
-        }
-        Ok(true)
-    }
-
-    fn sent(&mut self, from: Role, flight: &Flight) -> Result<(), Failure> {
-        match flight {
-            Flight::Data(channel, bytes) => {
-                for description in describe(*channel, bytes) {
-                    let carrier = match (*channel, description.channel) {
-                        (carrier, logical) if carrier == logical => carrier.to_string(),
-                        (carrier, logical) => format!("{carrier}/{logical}"),
-                    };
-                    let said = format!("{} {}", description.name, description.detail);
-                    self.message(from, &carrier, said.trim_end(), description.section)?;
-                }
-                Ok(())
-            }
-            Flight::Opened(channel) => {
-                self.message(from, &channel.to_string(), "channel created", "[MS-RA] 2.1")
-            }
-            Flight::Closed(channel) => {
-                self.message(from, &channel.to_string(), "channel closed", "[MS-RA] 2.1")
-            }
-        }
-    }
-
-    fn message(&mut self, from: Role, channel: &str, said: &str, section: &str) -> Result<(), Failure> {
-        self.tell_blocks()?;
-        let (arrow, dim) = (direction(from), self.dim);
-        self.line(&format!("{arrow}  {channel:<14} {said:<58} {dim}{section}{dim:#}"))
-    }
-
-    fn block(&mut self, from: Role, channel: Channel, len: usize) -> Result<(), Failure> {
-        match &mut self.blocks {
-            Some((role, on, count, bytes)) if (*role, *on) == (from, channel) => {
-                *count += 1;
-                *bytes += len;
-            }
-            _ => {
-                self.tell_blocks()?;
-                self.blocks = Some((from, channel, 1, len));
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_blocks(&mut self) -> Result<(), Failure> {
-        let Some((from, channel, count, bytes)) = self.blocks.take() else { return Ok(()) };
-        let packets = if channel == Channel::Remdesk { "remdesk/" } else { "" };
-        let said = format!("{count} blocks, {bytes} bytes with headers");
-        self.message(from, &format!("{packets}{}", ChannelName::Transfer), &said, "[MS-RA] 3.9.5")
-    }
-
     fn event(&mut self, role: Role, event: &Event) -> Result<(), Failure> {
+        let [expert, novice] = &mut self.receiving;
+        let Receiving { downloads, bar } = if role == Role::Expert { expert } else { novice };
+        if let Some(path) = downloads.follow(event)? {
+            self.arrived.push((role, path));
+        }
         match event {
-            Event::File(FileEvent::Offered { id, name, size, .. }) => {
-                let bar = ProgressBar::new(*size).with_style(bar_style());
+            Event::File(FileEvent::Offered { name, size, .. }) => {
+                *bar = ProgressBar::new(*size).with_style(bar_style());
                 bar.set_message(name.suggestion.clone());
-                let file = NamedTempFile::new_in(self.folder.path())?;
-                self.incoming.insert((role, *id), Incoming { name: name.suggestion.clone(), file, bar });
             }
-            Event::File(FileEvent::Data { id, bytes, .. }) => {
-                if let Some(incoming) = self.incoming.get_mut(&(role, *id)) {
-                    incoming.file.write_all(bytes)?;
-                    incoming.bar.inc(bytes.len().try_into().unwrap_or(u64::MAX));
-                }
+            Event::File(FileEvent::Data { bytes, .. }) => {
+                bar.inc(bytes.len().try_into().unwrap_or(u64::MAX));
                 // A line for each block is no transcript.
                 return Ok(());
             }
-            Event::File(FileEvent::Complete { id }) => {
-                if let Some(Incoming { name, file, bar }) = self.incoming.remove(&(role, *id)) {
-                    bar.finish_and_clear();
-                    let path = self.folder.path().join(format!("received-{name}"));
-                    file.persist(&path).map_err(|e| e.error)?;
-                    self.arrived.push((role, path));
-                }
-            }
-            // What was written of it goes with it.
-            Event::File(FileEvent::Failed { id, .. } | FileEvent::Withdrawn { id }) => {
-                self.incoming.remove(&(role, *id));
-                self.outgoing.retain(|o| (o.role, o.id) != (role, *id));
-            }
-            Event::File(FileEvent::Accepted { id }) => {
-                if let Some(path) = self.offered.remove(&(role, *id)) {
-                    self.outgoing.push(Outgoing { role, id: *id, file: File::open(path)? });
-                }
-            }
+            Event::File(_) => bar.finish_and_clear(),
             Event::Ignored(ignored) => self.ignored.push(ignored.why),
             _ => {}
         }
-        let (bold, who) = (self.bold, who(role));
-        self.tell_blocks()?;
-        self.line(&format!("{bold}{who:>6}: {}{bold:#}", super::words::of_event(event)))
-    }
-
-    /// A line with the time before it.
-    fn line(&mut self, text: &str) -> Result<(), Failure> {
-        let millis = self.pair.now.0;
-        let line = format!("{:>3}.{:03} s  {text}\n", millis / 1000, millis % 1000);
-        self.printed.push_str(&line);
-        self.out.write_all(line.as_bytes())?;
-        Ok(())
+        Ok(self.transcript.event(self.begin.elapsed(), role, &words::of_event(event))?)
     }
 
     /// A line as it is.
     pub fn say(&mut self, text: &str) -> Result<(), Failure> {
-        writeln!(self.out, "{text}")?;
-        Ok(())
+        self.tell()?;
+        Ok(self.transcript.say(text)?)
+    }
+
+    /// What is still to be told.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        self.tell()?;
+        Ok(self.transcript.flush()?)
     }
 }
 
-fn files_done(pair: &mut Loopback, role: Role, id: TransferId) -> bool {
-    let sending = match role {
-        Role::Expert => pair.expert.files().sending(),
-        Role::Novice => pair.novice.files().sending(),
-    };
-    sending.is_none_or(|s| s.id != id)
+fn millis(time: Duration) -> Time {
+    Time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn bar_style() -> ProgressStyle {
     let style = ProgressStyle::with_template("{msg:24} {bar:40} {bytes}/{total_bytes} {eta}");
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn direction(from: Role) -> &'static str {
-    match from {
-        Role::Expert => "expert -> novice",
-        Role::Novice => "novice -> expert",
-    }
-}
-
-fn who(role: Role) -> &'static str {
-    match role {
-        Role::Expert => "expert",
-        Role::Novice => "novice",
-    }
 }
