@@ -31,7 +31,8 @@ pub enum Command {
     /// Ask for help: listen for one expert, share the screen with it when it may see it.
     ///
     /// What you type is a chat message, or the answer to a question; /help tells of commands.
-    /// Exit status: 0 when a session has ended, 1 when none came about.
+    /// Exit status: 0 when a session has ended or nobody is waited for any more, 1 when the invitation has expired or too
+    /// many experts had a wrong password.
     Novice(NoviceArgs),
     /// Give help: connect to the novice of an invitation, see its screen.
     ///
@@ -176,7 +177,7 @@ pub struct NoviceArgs {
     /// Print events as JSON, one object in a line.
     #[arg(long, value_enum)]
     pub events: Option<EventsArg>,
-    /// End after one session instead of waiting for the next expert.
+    /// End after one session instead of waiting for the next expert; who only connects has had none.
     #[arg(long)]
     pub exit_after_session: bool,
 }

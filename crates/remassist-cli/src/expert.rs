@@ -72,7 +72,7 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
 
     let allow: &[Allow] = if args.accept_files { &[Allow::Files] } else { &[] };
     let talk = Talk::new(console, allow, &args.receive_dir);
-    let mut helping = Helping { args, talk, established: false, screen: false };
+    let mut helping = Helping { args, talk, keys: args.keys.clone(), established: false, screen: false };
     let ended = helping.run(&mut connection).await;
     let Helping { established, screen, .. } = helping;
     if let Some(error) = recording.as_ref().and_then(Recording::error) {
@@ -97,6 +97,8 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
 struct Helping<'s, 'o> {
     args: &'s ExpertArgs,
     talk: Talk<'s, 'o>,
+    /// What is still to be typed.
+    keys: Option<String>,
     established: bool,
     screen: bool,
 }
@@ -188,8 +190,8 @@ impl Helping<'_, '_> {
                 }
             }
             Event::Control(ControlEvent::Granted) => {
-                if let Some(keys) = &self.args.keys {
-                    connection.send_input(&typing(keys)).map_err(failed)?;
+                if let Some(keys) = self.keys.take() {
+                    connection.send_input(&typing(&keys)).map_err(failed)?;
                     self.talk.console.say("typed", "the keys are sent", json!({}))?;
                 }
             }

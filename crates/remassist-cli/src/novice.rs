@@ -7,7 +7,7 @@ use ra_rdp::rdp_standard_security::{Methods, ServerOptions};
 use ra_rdp::{Caller, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, RdpError, Security};
 use remassist::session::{Attempts, Credentials, Event, NoviceConfig};
 use serde_json::json;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, Receiver};
 
 use crate::Failure;
 use crate::args::{EncryptionArg, NoviceArgs};
@@ -16,6 +16,8 @@ use crate::invite::{self, KeyHashes};
 use crate::recording::Recording;
 use crate::talk::Talk;
 
+/// Events of input that wait to be told; more are left out.
+const INPUT: usize = 256;
 /// Experts that may fail to prove that they have the invitation.
 const ATTEMPTS: u32 = 5;
 
@@ -36,7 +38,7 @@ fn failed(error: RdpError) -> Failure {
 
 async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failure> {
     // What cannot be shared is told before anybody is invited.
-    args.display.open(mpsc::unbounded_channel().0).map_err(|e| Failure::Usage(e.to_string()))?;
+    args.display.open(mpsc::channel(INPUT).0).map_err(|e| Failure::Usage(e.to_string()))?;
     let recording = args.logs.record.as_deref().map(Recording::create).transpose()?;
     let (mut server, hashes) = bind(args).await?;
     let credentials = invitation(args, &server, &hashes, console)?;
@@ -44,18 +46,19 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
     loop {
         let caller = tokio::select! {
             caller = server.accept() => caller.map_err(failed)?,
-            typed = console.line(), if console.is_terminal() => match typed? {
-                Typed::Line(line) if line.trim() != "/quit" => {
-                    console.complain("nobody is there yet; /quit ends it")?;
-                    continue;
-                }
-                _ => return Ok(()),
-            },
+            quit = quit(console), if console.is_terminal() => return quit,
         };
-        let Some((mut connection, keys)) =
-            connect(args, &server, caller, &credentials, attempts, console).await?
-        else {
-            continue;
+        let connecting = connect(args, &server, caller, &credentials, attempts);
+        let connected = tokio::select! {
+            connected = connecting => connected?,
+            quit = quit(console), if console.is_terminal() => return quit,
+        };
+        let (mut connection, keys) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                console.say("connection_failed", &format!("no connection: {error}"), json!({}))?;
+                continue;
+            }
         };
         if let Some(recording) = &recording {
             connection.record(recording.recorder());
@@ -69,12 +72,8 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
         if attempts.left() == 0 {
             return Err(Failure::Input("too many failed attempts".to_owned()));
         }
-        if args.exit_after_session {
-            return if established {
-                Ok(())
-            } else {
-                Err(Failure::Input("no session came about".to_owned()))
-            };
+        if args.exit_after_session && established {
+            return Ok(());
         }
     }
 }
@@ -153,26 +152,32 @@ fn reachable(address: SocketAddr, local: &[IpAddr]) -> Vec<SocketAddr> {
     if found.is_empty() { vec![SocketAddr::from(([127, 0, 0, 1], address.port()))] } else { found }
 }
 
-/// Makes the connection with an expert; `None` if it comes to nothing.
+/// Comes back when the person at the terminal wants no expert any more.
+async fn quit(console: &mut Console<'_>) -> Result<(), Failure> {
+    loop {
+        match console.line().await? {
+            Typed::Line(line) if line.trim() != "/quit" => {
+                console.complain("nobody is there yet; /quit ends it")?;
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Makes the connection with an expert.
 async fn connect(
     args: &NoviceArgs,
     server: &NoviceServer,
     caller: Caller,
     credentials: &Credentials,
     attempts: Attempts,
-    console: &mut Console<'_>,
-) -> Result<Option<(NoviceConnection, UnboundedReceiver<InputEvent>)>, Failure> {
+) -> Result<Result<(NoviceConnection, Receiver<InputEvent>), RdpError>, Failure> {
     let mut config = NoviceConfig::new([credentials.clone()]);
     config.options.name.clone_from(&args.name);
-    let (typed, keys) = mpsc::unbounded_channel();
+    let (typed, keys) = mpsc::channel(INPUT);
     let (display, input) = args.display.open(typed).map_err(|e| Failure::Input(e.to_string()))?;
-    match server.connect(caller, config, attempts, display, input).await {
-        Ok(connection) => Ok(Some((connection, keys))),
-        Err(error) => {
-            console.say("connection_failed", &format!("no connection: {error}"), json!({}))?;
-            Ok(None)
-        }
-    }
+    let connected = server.connect(caller, config, attempts, display, input).await;
+    Ok(connected.map(|connection| (connection, keys)))
 }
 
 /// One session; whether it was established.
@@ -180,7 +185,7 @@ async fn session(
     mut talk: Talk<'_, '_>,
     server: &mut NoviceServer,
     connection: &mut NoviceConnection,
-    mut keys: UnboundedReceiver<InputEvent>,
+    mut keys: Receiver<InputEvent>,
 ) -> Result<bool, Failure> {
     let (mut established, mut listening) = (false, true);
     loop {

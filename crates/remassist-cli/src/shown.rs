@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use ra_rdp::{DisplaySource, InputEvent, InputSink, Picture};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 /// What a novice shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +39,10 @@ impl Shown {
     /// The screen, and what takes the input. `input` is told what is done on a screen without keyboard and mouse.
     pub fn open(
         &self,
-        input: UnboundedSender<InputEvent>,
+        input: Sender<InputEvent>,
     ) -> io::Result<(Box<dyn DisplaySource>, Box<dyn InputSink>)> {
         let tell = move |event| {
-            let _nobody_reads = input.send(event);
+            let _too_many = input.try_send(event);
         };
         let picture = match self {
             Self::Test => ra_rdp::test_picture(800, 600),

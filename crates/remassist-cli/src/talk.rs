@@ -108,6 +108,8 @@ pub struct Talk<'c, 'o> {
     downloads: Downloads,
     /// Not answered yet, the oldest first.
     questions: VecDeque<Question>,
+    /// The one that stood before the line was withdrawn: an answer may have been meant for it.
+    withdrawn: bool,
     /// Names of the files of this session.
     names: BTreeMap<TransferId, String>,
     next_progress: Instant,
@@ -120,6 +122,7 @@ impl<'c, 'o> Talk<'c, 'o> {
             allow,
             downloads: Downloads::new(folder),
             questions: VecDeque::new(),
+            withdrawn: false,
             names: BTreeMap::new(),
             next_progress: Instant::now(),
         }
@@ -154,13 +157,13 @@ impl<'c, 'o> Talk<'c, 'o> {
         match event {
             Event::AskView { .. } => self.ask(side, Question::View)?,
             Event::Control(ControlEvent::Requested) => self.ask(side, Question::Control)?,
-            Event::Control(ControlEvent::Withdrawn) => self.withdrawn(Question::Control),
+            Event::Control(ControlEvent::Withdrawn) => self.withdraw(Question::Control),
             Event::File(FileEvent::Offered { id, name, .. }) => {
                 self.names.insert(*id, name.suggestion.clone());
                 self.ask(side, Question::File(*id))?;
             }
             Event::File(FileEvent::Withdrawn { id } | FileEvent::Failed { id, .. }) => {
-                self.withdrawn(Question::File(*id));
+                self.withdraw(Question::File(*id));
             }
             Event::Closed(_) => self.questions.clear(),
             _ => {}
@@ -198,7 +201,8 @@ impl<'c, 'o> Talk<'c, 'o> {
         Ok(())
     }
 
-    fn withdrawn(&mut self, question: Question) {
+    fn withdraw(&mut self, question: Question) {
+        self.withdrawn |= self.questions.front() == Some(&question);
         self.questions.retain(|asked| *asked != question);
     }
 
@@ -243,10 +247,18 @@ impl<'c, 'o> Talk<'c, 'o> {
 
     fn line(&mut self, side: &mut dyn Side, line: &str) -> Result<(), Failure> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let done = match (word, self.questions.front().copied()) {
+        let withdrawn = std::mem::take(&mut self.withdrawn);
+        let answer = matches!(word, "y" | "yes" | "n" | "no");
+        if answer && withdrawn && rest.is_empty() {
+            return self
+                .console
+                .complain("that question was withdrawn; if another one stands here now, answer that");
+        }
+        let question = if answer { self.meant(rest) } else { None };
+        let done = match (word, question) {
             ("", _) => Ok(()),
-            ("y" | "yes" | "n" | "no", Some(question)) => {
-                self.questions.pop_front();
+            (_, Some(question)) => {
+                self.questions.retain(|asked| *asked != question);
                 self.answer(side, question, word.starts_with('y'));
                 Ok(())
             }
@@ -261,6 +273,7 @@ impl<'c, 'o> Talk<'c, 'o> {
             }
             ("/help", _) => {
                 let all = [
+                    ("y, n", "answer the oldest question; or one by its name: y view, n control, y 2"),
                     ("/send FILE", "send a file"),
                     ("/cancel", "cancel the file on its way"),
                     ("/quit", "end the session"),
@@ -277,6 +290,18 @@ impl<'c, 'o> Talk<'c, 'o> {
             _ => side.chat(line),
         };
         done.or_else(|e| self.console.complain(&e.to_string()))
+    }
+
+    /// The question that an answer is for: the oldest, or the one that it names: `view`, `control`, or the id of a file.
+    fn meant(&self, name: &str) -> Option<Question> {
+        let mut questions = self.questions.iter().copied();
+        match name {
+            "" => questions.next(),
+            "view" => questions.find(|question| *question == Question::View),
+            "control" => questions.find(|question| *question == Question::Control),
+            id => questions
+                .find(|question| matches!(question, Question::File(file) if file.0.to_string() == id)),
+        }
     }
 
     /// Offers a file.

@@ -1,10 +1,15 @@
 //! The program as a user runs it.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test reports by panicking"
+)]
 
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -355,41 +360,76 @@ fn sessions_that_end_as_specified() {
     }
 }
 
-/// Two programs, one connection; the lines of JSON that each prints.
-fn helped(novice: &[&str], expert: &[&str]) -> [(Option<i32>, Vec<Value>); 2] {
-    let folder = tempfile::tempdir().unwrap();
-    let invitation = folder.path().join("invitation").display().to_string();
-    let start = |args: &[&str]| {
+/// A program that talks in lines of JSON.
+struct Talking {
+    child: Child,
+    said: std::io::BufReader<ChildStdout>,
+}
+
+impl Talking {
+    fn start(args: &[&str], input: Stdio) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_remassist"));
         program.args(args).args(["--password", "Pass123!", "--events", "json"]).current_dir(root());
-        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        program.spawn().unwrap()
-    };
-    let mut args = vec!["novice", "--listen", "127.0.0.1:0", "--exit-after-session"];
-    args.extend(["--invitation", &invitation]);
-    args.extend(novice);
-    let mut novice = start(&args);
-    // It has written the invitation when it says that it listens.
-    let mut said = std::io::BufReader::new(novice.stdout.take().unwrap());
-    let mut listening = String::new();
-    said.read_line(&mut listening).unwrap();
-    assert!(listening.contains(r#""event":"listening""#), "{listening}");
-    let mut args = vec!["expert", &invitation];
-    args.extend(expert);
-    let expert = start(&args).wait_with_output().unwrap();
-    let end = Instant::now() + Duration::from_secs(30);
-    let status = loop {
-        match novice.try_wait().unwrap() {
-            Some(status) => break status,
-            None if Instant::now() > end => novice.kill().unwrap(),
-            None => std::thread::sleep(Duration::from_millis(20)),
+        let mut child = program.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = std::io::BufReader::new(child.stdout.take().unwrap());
+        Self { child, said }
+    }
+
+    /// A novice that has written its invitation.
+    fn novice(invitation: &Path, args: &[&str], input: Stdio) -> Self {
+        let mut all = vec!["novice", "--listen", "127.0.0.1:0", "--exit-after-session"];
+        all.extend(["--invitation", invitation.to_str().unwrap()]);
+        all.extend(args);
+        let mut novice = Self::start(&all, input);
+        novice.wait("listening");
+        novice
+    }
+
+    fn event(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
+    }
+
+    fn wait(&mut self, name: &str) -> Value {
+        loop {
+            let event = self.event().unwrap_or_else(|| panic!("it ends without {name}"));
+            if event["event"] == name {
+                return event;
+            }
         }
-    };
-    let mut rest = String::new();
-    said.read_to_string(&mut rest).unwrap();
-    let lines = |text: &str| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = String::from_utf8(expert.stdout).unwrap();
-    [(status.code(), lines(&rest)), (expert.status.code(), lines(&told))]
+    }
+
+    fn says(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// How it ended, and what it still said. It is killed when it does not end.
+    fn end(mut self, patience: u64) -> (Option<i32>, Vec<Value>) {
+        let end = Instant::now() + Duration::from_secs(patience);
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > end => self.child.kill().unwrap(),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        (status.code(), std::iter::from_fn(|| self.event()).collect())
+    }
+}
+
+/// Two programs, one connection; how they ended, and the lines of JSON that each printed.
+fn helped(novice: &[&str], expert: &[&str]) -> [(Option<i32>, Vec<Value>); 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let invitation = folder.path().join("invitation");
+    let novice = Talking::novice(&invitation, novice, Stdio::null());
+    let mut args = vec!["expert", invitation.to_str().unwrap()];
+    args.extend(expert);
+    let mut expert = Talking::start(&args, Stdio::null());
+    let told = std::iter::from_fn(|| expert.event()).collect();
+    let status = expert.child.wait().unwrap();
+    // After a session it ends by itself.
+    [novice.end(if status.success() { 30 } else { 1 }), (status.code(), told)]
 }
 
 fn names(events: &[Value]) -> Vec<&str> {
@@ -445,7 +485,8 @@ fn one_program_helps_the_other() {
 #[test]
 fn nobody_is_there_to_say_yes() {
     let [(novice, heard), (expert, told)] = helped(&[], &[]);
-    assert_eq!((novice, expert), (Some(1), Some(1)), "{heard:?} {told:?}");
+    // The novice goes on waiting for an expert.
+    assert_eq!((novice, expert), (None, Some(1)), "{heard:?} {told:?}");
     assert!(names(&heard).contains(&"refused"), "{heard:?}");
     assert!(!names(&told).contains(&"established") && !names(&told).contains(&"screen"), "{told:?}");
 }
@@ -533,4 +574,42 @@ fn what_passes_on_the_channels_is_recorded() {
     assert!(String::from_utf8(output.stdout).unwrap().contains("CTL_VERSIONINFO"));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains(&format!("line {lines}: it has no end")), "{error}");
+}
+
+#[test]
+fn questions_are_answered_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("a.txt"), "some text").unwrap();
+    let (invitation, file, incoming) = (folder.path().join("invitation"), path("a.txt"), path(""));
+    let args = ["--receive-dir", &incoming];
+    let mut novice = Talking::novice(&invitation, &args, Stdio::piped());
+    let args = ["expert", invitation.to_str().unwrap(), "--send", &file, "--request-control", "--say", "Hi"];
+    let mut expert = Talking::start(&args, Stdio::piped());
+    novice.wait("ask_view");
+    // That one was not asked; it is said to nobody yet, or a chat message.
+    novice.says("y control");
+    novice.says("y view");
+    let (mut id, mut control) = (None, false);
+    while id.is_none() || !control {
+        let event = novice.event().unwrap();
+        control |= event["event"] == "control_requested";
+        if event["event"] == "file_offered" {
+            id = Some(event["id"].as_u64().unwrap());
+        }
+    }
+    // No answer: a chat message.
+    novice.says("no problem");
+    novice.says("n control");
+    novice.says(&format!("yes {}", id.unwrap()));
+    let saved = novice.wait("file_saved");
+    assert_eq!(std::fs::read(saved["path"].as_str().unwrap()).unwrap(), b"some text");
+    assert_eq!(expert.wait("chat")["message"], "no problem");
+    expert.wait("control_refused");
+    expert.wait("file_sent");
+    expert.says("/quit");
+    assert_eq!(expert.end(30).0, Some(0));
+    let (status, heard) = novice.end(30);
+    assert_eq!(status, Some(0));
+    assert!(!names(&heard).contains(&"control_granted"));
 }
