@@ -8,6 +8,7 @@ mod dvc;
 mod error;
 mod expert;
 mod input;
+mod invite;
 mod novice;
 #[cfg(feature = "png")]
 mod png;
@@ -26,6 +27,7 @@ pub use downloads::Downloads;
 pub use error::RdpError;
 pub use expert::{ExpertConnection, ExpertEvent, ExpertOptions, dial};
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};
+pub use invite::{FileType, KeyHashes, MadeInvitation, NewInvitation};
 pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
 #[cfg(feature = "standard-security")]
 pub use rdp_standard_security;

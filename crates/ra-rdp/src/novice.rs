@@ -30,6 +30,7 @@ use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, MOST, Tiles};
 use crate::input::{Hand, InputSink};
+use crate::invite::KeyHashes;
 use crate::record::Recorder;
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
@@ -106,6 +107,17 @@ impl NoviceServer {
         let tls = tls::server_config(options.key_log.as_deref())?;
         let expires = options.valid_for.and_then(|time| Instant::now().checked_add(time));
         Ok(Self { listeners, callers: JoinSet::new(), expires, options, tls })
+    }
+
+    /// The hashes of the key that experts are shown.
+    pub(crate) fn key_hashes(&self) -> Result<KeyHashes, RdpError> {
+        #[cfg(feature = "standard-security")]
+        if self.options.security != Security::Tls
+            && let Some((key, _)) = &self.options.standard
+        {
+            return Ok(KeyHashes::of(&key.public_key_blob()));
+        }
+        KeyHashes::random()
     }
 
     /// The addresses, with their real ports.

@@ -9,6 +9,7 @@ use rsa::RsaPrivateKey;
 use rsa::rand_core::UnwrapErr;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 
+use crate::invite::random;
 use crate::wire::Layer;
 use crate::{Protection, RdpError};
 
@@ -47,12 +48,6 @@ pub(crate) fn client(options: ClientOptions) -> Result<Box<dyn Layer>, RdpError>
         return Err(RdpError::Configuration("FIPS and unknown methods of encryption cannot be offered"));
     }
     Ok(Box::new(Client::new(options, random()?)))
-}
-
-fn random() -> Result<[u8; 32], RdpError> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|_| RdpError::Configuration("the system gives no random bytes"))?;
-    Ok(random)
 }
 
 fn protection(negotiated: standard::Protection) -> Protection {

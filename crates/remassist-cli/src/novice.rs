@@ -1,10 +1,11 @@
 //! `remassist novice`.
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
 
 use ra_rdp::rdp_standard_security::{Methods, ServerOptions};
-use ra_rdp::{Caller, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, RdpError, Security};
+use ra_rdp::{
+    Caller, InputEvent, NewInvitation, NoviceConnection, NoviceOptions, NoviceServer, RdpError, Security,
+};
 use remassist::session::{Attempts, Credentials, Event, NoviceConfig};
 use serde_json::json;
 use tokio::sync::mpsc::{self, Receiver};
@@ -12,7 +13,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use crate::Failure;
 use crate::args::{EncryptionArg, NoviceArgs};
 use crate::console::{Console, Typed};
-use crate::invite::{self, KeyHashes};
+use crate::invite;
 use crate::recording::Recording;
 use crate::talk::Talk;
 
@@ -40,8 +41,8 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
     // What cannot be shared is told before anybody is invited.
     args.display.open(mpsc::channel(INPUT).0).map_err(|e| Failure::Usage(e.to_string()))?;
     let recording = args.logs.record.as_deref().map(Recording::create).transpose()?;
-    let (mut server, hashes) = bind(args).await?;
-    let credentials = invitation(args, &server, &hashes, console)?;
+    let mut server = bind(args).await?;
+    let credentials = invitation(args, &server, console)?;
     let mut attempts = Attempts::new(ATTEMPTS);
     loop {
         let caller = tokio::select! {
@@ -78,15 +79,13 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
     }
 }
 
-async fn bind(args: &NoviceArgs) -> Result<(NoviceServer, KeyHashes), Failure> {
+async fn bind(args: &NoviceArgs) -> Result<NoviceServer, Failure> {
     let mut options = NoviceOptions::default();
     options.security = args.security.into();
     options.key_log.clone_from(&args.logs.tls_key_log);
     options.valid_for = Some(std::time::Duration::from_secs(60 * u64::from(args.minutes)));
-    let mut hashes = KeyHashes::random()?;
     if options.security != Security::Tls && args.encryption != EncryptionArg::None {
         let key = ra_rdp::generate_server_key().map_err(failed)?;
-        hashes = KeyHashes::of(&key.public_key_blob());
         let methods = match args.encryption {
             EncryptionArg::Bits40 => Methods::BIT_40,
             EncryptionArg::Bits56 => Methods::BIT_56,
@@ -94,62 +93,32 @@ async fn bind(args: &NoviceArgs) -> Result<(NoviceServer, KeyHashes), Failure> {
         };
         options.standard = Some((key, ServerOptions { methods, ..ServerOptions::default() }));
     }
-    Ok((NoviceServer::bind(&args.listen, options).await.map_err(failed)?, hashes))
+    NoviceServer::bind(&args.listen, options).await.map_err(failed)
 }
 
 /// Writes the invitation. What the expert has to know in the end.
 fn invitation(
     args: &NoviceArgs,
     server: &NoviceServer,
-    hashes: &KeyHashes,
     console: &mut Console<'_>,
 ) -> Result<Credentials, Failure> {
-    let password = args.password.read()?;
-    let listening = server.addresses().map_err(failed)?;
-    let mut addresses = args.addresses.clone();
-    if addresses.is_empty() {
-        let local: Vec<IpAddr> = if_addrs::get_if_addrs()?.iter().map(if_addrs::Interface::ip).collect();
-        let reachable = listening.iter().flat_map(|address| reachable(*address, &local));
-        let writable = reachable.filter(|address| args.file_type != 1 || address.is_ipv4());
-        addresses = writable.map(|address| address.to_string()).collect();
-        if addresses.is_empty() {
-            return Err(Failure::Usage("an invitation of type 1 cannot hold IPv6 addresses".to_owned()));
-        }
-    }
-    let mut endpoints = invite::endpoints(&addresses, args.file_type)?;
-    if args.file_type == 1 {
-        // FreeRDP skips the first address of such a file.
-        endpoints.extend_from_within(..1);
-    }
-    let made = invite::make(args.file_type, &args.name, &endpoints, hashes, args.minutes, &password)?;
-    let (string, stub) = (made.connection_string.expose(), made.pass_stub.expose());
-    let credentials = Credentials::invitation(string, Some(password.expose()), Some(stub));
-    let credentials = credentials.map_err(|e| Failure::Usage(e.to_string()))?;
-    invite::save(&args.invitation, made.file.as_bytes())
+    let made = server.invite(NewInvitation {
+        file_type: invite::file_type(args.file_type),
+        name: args.name.clone(),
+        minutes: args.minutes,
+        password: args.password.read()?,
+        addresses: invite::endpoints(&args.addresses)?,
+    });
+    let made = made.map_err(invite::unusable)?;
+    invite::save(&args.invitation, made.file.expose().as_bytes())
         .map_err(|e| Failure::Usage(format!("{}: {e}", args.invitation.display())))?;
+    let addresses: Vec<String> = made.addresses.iter().map(ToString::to_string).collect();
     let file = args.invitation.display();
     let told = format!("listening on {}; the invitation is {file}", addresses.join(", "));
+    let listening = server.addresses().map_err(failed)?;
     let listening: Vec<String> = listening.iter().map(ToString::to_string).collect();
     console.say("listening", &told, json!({ "addresses": addresses, "listening": listening }))?;
-    Ok(credentials)
-}
-
-/// Where an expert finds an address that is listened on: of all addresses, those that other machines can have.
-fn reachable(address: SocketAddr, local: &[IpAddr]) -> Vec<SocketAddr> {
-    if !address.ip().is_unspecified() {
-        return vec![address];
-    }
-    let listens = |ip: &&IpAddr| ip.is_ipv4() || address.is_ipv6();
-    let found: Vec<_> = local
-        .iter()
-        .filter(listens)
-        .filter(|ip| match ip {
-            IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
-            IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
-        })
-        .map(|ip| SocketAddr::new(*ip, address.port()))
-        .collect();
-    if found.is_empty() { vec![SocketAddr::from(([127, 0, 0, 1], address.port()))] } else { found }
+    Ok(made.credentials)
 }
 
 /// Comes back when the person at the terminal wants no expert any more.
