@@ -10,12 +10,12 @@ use std::time::Instant;
 use crate::run::{Outcome, Result, command, installed, output, root, run, sh};
 
 /// What one run of a target came to.
-struct Report {
-    target: String,
-    seconds: u64,
-    executions: u64,
-    findings: Vec<PathBuf>,
-    failed: bool,
+pub struct Report {
+    pub target: String,
+    pub seconds: u64,
+    pub executions: u64,
+    pub findings: Vec<PathBuf>,
+    pub failed: bool,
 }
 
 /// Five seconds each: whether the targets build and run.
@@ -29,39 +29,13 @@ pub fn fuzz(targets: &[String], seconds: u64, jobs: usize) -> Result {
     verdict(&run_all(targets, seconds, jobs)?)
 }
 
-/// Runs every target and writes what came out to docs/soak.md.
-pub fn soak(seconds: u64, jobs: usize) -> Result {
-    let reports = run_all(&[], seconds, jobs)?;
-    let date = output("date -u +%F").ok_or("no date")?;
-    let commit = output("git describe --always --dirty --abbrev=12").ok_or("no commit")?;
-    let compiler = output("rustc --version").ok_or("no compiler")?;
-    let mut text = format!(
-        "# Soak run\n\nWritten by `cargo xtask soak`: every fuzz target, {jobs} at a time, from the corpora of the \
-         repository and\nwhat earlier runs on the same machine had found.\n\n- date: {date}\n- commit: {commit}\n\
-         - compiler: {compiler}, no sanitizer\n\n| target | seconds | executions | findings |\n|---|---:|---:|---:|\n"
-    );
-    for r in &reports {
-        let found = if r.failed && r.findings.is_empty() {
-            "run failed".into()
-        } else {
-            r.findings.len().to_string()
-        };
-        text += &format!("| {} | {} | {} | {found} |\n", r.target, r.seconds, r.executions);
-    }
-    let path = root().join("docs/soak.md");
-    fs::create_dir_all(root().join("docs"))
-        .and_then(|()| fs::write(path, text))
-        .map_err(|e| e.to_string())?;
-    verdict(&reports)
-}
-
-fn verdict(reports: &[Report]) -> Result {
+pub fn verdict(reports: &[Report]) -> Result {
     let failed: Vec<_> = reports.iter().filter(|r| r.failed).map(|r| r.target.as_str()).collect();
     if failed.is_empty() { Ok(()) } else { Err(format!("findings in {}", failed.join(", "))) }
 }
 
 /// Builds the targets, then runs those named (all when none is), `jobs` at a time.
-fn run_all(names: &[String], seconds: u64, jobs: usize) -> Result<Vec<Report>> {
+pub fn run_all(names: &[String], seconds: u64, jobs: usize) -> Result<Vec<Report>> {
     if !installed("cargo-fuzz") {
         sh("cargo install cargo-fuzz --locked")?;
     }

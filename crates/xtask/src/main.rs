@@ -5,6 +5,7 @@ mod fuzz;
 mod interop;
 mod lanes;
 mod run;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -15,7 +16,9 @@ Usage: cargo xtask <task>
 
   ci                                        everything that must hold, in one run
   fuzz [--seconds N] [--jobs N] [TARGET..]  fuzz targets, 60 seconds each
-  soak [--seconds N] [--jobs N]             every fuzz target for 10 minutes; writes docs/soak.md
+  soak [--only tests|fuzz] [--seconds N] [--jobs N]
+                                            sessions over RDP killed 200 times and loaded with 100 MB files, then every
+                                            fuzz target for 10 minutes; writes docs/soak.md
   interop [--program PATH]                  real peers against what the program writes";
 
 fn main() -> ExitCode {
@@ -41,7 +44,17 @@ fn dispatch(task: &str, mut arguments: Vec<String>) -> Result {
         "soak" => {
             let seconds = option(&mut arguments, "--seconds")?.unwrap_or(600);
             let jobs = option(&mut arguments, "--jobs")?.unwrap_or(2);
-            none_left(&arguments).and_then(|()| fuzz::soak(seconds, jobs))
+            let only: Option<String> = option(&mut arguments, "--only")?;
+            none_left(&arguments)?;
+            match only.as_deref() {
+                Some("tests") => soak::tests(),
+                Some("fuzz") => soak::fuzz(seconds, jobs),
+                None => {
+                    let tests = soak::tests();
+                    soak::fuzz(seconds, jobs).and(tests)
+                }
+                Some(_) => Err(USAGE.into()),
+            }
         }
         "interop" => {
             let program: Option<std::path::PathBuf> = option(&mut arguments, "--program")?;

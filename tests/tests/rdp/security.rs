@@ -3,47 +3,28 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use ra_connstring::Endpoint;
-use ra_rdp::rdp_standard_security::{
-    ClientOptions, Error, Level, Method, Methods, ServerKey as Key, ServerOptions,
-};
+use ra_rdp::rdp_standard_security::{Error, Level, Method, Methods};
 use ra_rdp::{
-    ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Protection, RdpError, Security, dial,
-    generate_server_key,
+    ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, NoviceOptions, Protection, RdpError, Security,
+    dial,
 };
-use ra_session::{Event, ExpertConfig, ExpertError, KeyPolicy, Reason, ServerKey, Version};
+use ra_session::{Event, ExpertError, KeyPolicy, Reason, Role, ServerKey, Version};
 use remassist_core::from_hex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use crate::pair::{LIMIT, PASSWORD, Pair, Seen, Setup, credentials, server};
-use crate::relay::{From, Look};
-use crate::whole;
+use crate::pair::{LIMIT, Pair, Seen, Setup, listening};
+use crate::relay::Relay;
+use crate::session::whole;
 
 const METHODS: [(Methods, Method, u8); 3] = [
     (Methods::BIT_40, Method::Bits40, 40),
     (Methods::BIT_56, Method::Bits56, 56),
     (Methods::BIT_128, Method::Bits128, 128),
 ];
-
-/// One key for all tests: it takes its time.
-fn key() -> Key {
-    static KEY: OnceLock<Key> = OnceLock::new();
-    KEY.get_or_init(|| generate_server_key().unwrap()).clone()
-}
-
-/// Both sides have this method only, the invitation tells of the key, and the expert insists on it.
-fn encrypted(version: Version, methods: Methods) -> Setup {
-    let mut setup = Setup::new(version, Security::Rdp);
-    setup.novice.standard = Some((key(), ServerOptions { methods, ..ServerOptions::default() }));
-    setup.expert.security = Security::Rdp;
-    setup.expert.standard = Some(ClientOptions { methods, ..ClientOptions::default() });
-    setup.key = key().public_key_blob();
-    setup.policy = KeyPolicy::Require;
-    setup
-}
 
 /// What passed between the two.
 #[derive(Debug, Default)]
@@ -80,12 +61,12 @@ fn kind(frame: &[u8]) -> Kind {
 }
 
 /// Counts what passes, after somebody has changed it.
-fn counting(mut change: impl FnMut(From, &mut [u8]) + Send + 'static) -> (Arc<Mutex<Passed>>, Look) {
+fn counting(mut change: impl FnMut(Role, &mut [u8]) + Send + 'static) -> (Arc<Mutex<Passed>>, Relay) {
     let passed = Arc::new(Mutex::new(Passed::default()));
     let counted = Arc::clone(&passed);
-    let look = move |from, frame: &mut [u8]| {
+    let look = move |from, frame: &mut Vec<u8>| {
         change(from, frame);
-        let (mut passed, from) = (counted.lock().unwrap(), usize::from(from == From::Novice));
+        let (mut passed, from) = (counted.lock().unwrap(), usize::from(from == Role::Novice));
         match kind(frame) {
             Kind::Connecting => {}
             Kind::SlowPath { encrypted: true } | Kind::FastPath { encrypted: true } => {
@@ -96,16 +77,16 @@ fn counting(mut change: impl FnMut(From, &mut [u8]) + Send + 'static) -> (Arc<Mu
             }
         }
     };
-    (passed, Arc::new(Mutex::new(look)))
+    (passed, Relay::looking(look))
 }
 
 #[tokio::test]
 async fn whole_sessions_of_all_versions_with_keys_of_all_lengths() {
-    for version in [Version::V1, Version::V2, Version::V3] {
+    for version in Version::ALL {
         for (methods, ..) in METHODS {
-            let mut setup = encrypted(version, methods);
-            let (passed, look) = counting(|_, _| {});
-            setup.relay = Some(look);
+            let mut setup = Setup::encrypted(version, methods);
+            let (passed, relay) = counting(|_, _| {});
+            setup.relay = Some(relay);
             whole(setup).await;
             let passed = passed.lock().unwrap();
             // The Security Exchange PDU; nothing of the novice, as it encrypts the license, too.
@@ -118,7 +99,7 @@ async fn whole_sessions_of_all_versions_with_keys_of_all_lengths() {
 #[tokio::test]
 async fn the_first_event_tells_of_protection_and_key() {
     for (methods, _, bits) in METHODS {
-        let mut pair = Pair::of(encrypted(Version::V2, methods)).await;
+        let mut pair = Pair::of(Setup::encrypted(Version::V2, methods)).await;
         let first = pair.expert().next().await.unwrap();
         let protection = Protection::Rc4 { bits, both_ways: true };
         assert_eq!(first, Some(ExpertEvent::Connected { protection, key: ServerKey::Match }));
@@ -135,23 +116,22 @@ async fn the_first_event_tells_of_protection_and_key() {
 async fn keys_are_changed_both_ways() {
     const MANY: u16 = 4_200;
     for (methods, ..) in METHODS {
-        let mut setup = encrypted(Version::V2, methods);
-        let (passed, look) = counting(|_, _| {});
-        setup.relay = Some(look);
+        let mut setup = Setup::encrypted(Version::V2, methods);
+        let (passed, relay) = counting(|_, _| {});
+        setup.relay = Some(relay);
         let mut pair = Pair::of(setup).await;
-        pair.establish(Version::V2).await;
-        pair.expert().session().request_control().unwrap();
-        pair.until(|seen| matches!(seen, Seen::Expert(ExpertEvent::Session(Event::Control(_))))).await;
+        pair.establish().await;
+        pair.take_control().await;
         let moved = |x| InputEvent::Pointer { x, y: 7 };
         for hundred in 0..MANY / 100 {
             for n in 0..100 {
                 pair.expert().send_input(&[moved(hundred * 100 + n)]).unwrap();
                 pair.novice().session().chat().send(&format!("{hundred} {n}")).unwrap();
             }
-            pair.expert_hears(&Event::Chat(format!("{hundred} 99"))).await;
+            pair.hears(Role::Expert, &Event::Chat(format!("{hundred} 99"))).await;
         }
         pair.expert().session().chat().send("done").unwrap();
-        pair.novice_hears(&Event::Chat("done".to_owned())).await;
+        pair.hears(Role::Novice, &Event::Chat("done".to_owned())).await;
         assert!(pair.taken().into_iter().eq((0..MANY).map(moved)), "{methods:?}");
         let passed = passed.lock().unwrap().encrypted;
         assert!(passed.iter().all(|n| *n > 4_096), "{methods:?}: {passed:?}");
@@ -159,10 +139,10 @@ async fn keys_are_changed_both_ways() {
 }
 
 /// Neither side comes together, and the expert has told nothing: not even the Security Exchange PDU went out.
-async fn ends_early(mut setup: Setup, change: impl FnMut(From, &mut [u8]) + Send + 'static) -> RdpError {
-    let (passed, look) = counting(change);
-    setup.relay = Some(look);
-    let (novice, expert, _) = setup.connect().await;
+async fn ends_early(mut setup: Setup, change: impl FnMut(Role, &mut [u8]) + Send + 'static) -> RdpError {
+    let (passed, relay) = counting(change);
+    setup.relay = Some(relay);
+    let (novice, expert) = setup.call().await;
     assert!(novice.is_err());
     let passed = passed.lock().unwrap();
     assert_eq!((passed.clear[0], passed.encrypted[0]), (0, 0), "{passed:?}");
@@ -171,9 +151,9 @@ async fn ends_early(mut setup: Setup, change: impl FnMut(From, &mut [u8]) + Send
 
 #[tokio::test]
 async fn another_key_ends_it_before_anything_is_told() {
-    for version in [Version::V1, Version::V2, Version::V3] {
+    for version in Version::ALL {
         for policy in [KeyPolicy::Warn, KeyPolicy::Require] {
-            let mut setup = encrypted(version, Methods::BIT_128);
+            let mut setup = Setup::encrypted(version, Methods::BIT_128);
             setup.policy = policy;
             *setup.key.last_mut().unwrap() ^= 1;
             let error = ends_early(setup, |_, _| {}).await;
@@ -196,27 +176,27 @@ async fn a_key_that_cannot_be_compared() {
         (no_certificate, ServerKey::Unavailable, Protection::None),
     ];
     for (change, verdict, protection) in both {
-        let mut setup = encrypted(Version::V2, Methods::BIT_128);
+        let mut setup = Setup::encrypted(Version::V2, Methods::BIT_128);
         change(&mut setup);
         let error = ends_early(setup, |_, _| {}).await;
         assert!(matches!(error, RdpError::Expert(e) if e == ExpertError::ServerKey(verdict)), "{error:?}");
 
-        let mut setup = encrypted(Version::V2, Methods::BIT_128);
+        let mut setup = Setup::encrypted(Version::V2, Methods::BIT_128);
         change(&mut setup);
         setup.policy = KeyPolicy::Warn;
         let mut pair = Pair::of(setup).await;
         let first = pair.expert().next().await.unwrap();
         assert_eq!(first, Some(ExpertEvent::Connected { protection, key: verdict }));
-        pair.establish(Version::V2).await;
+        pair.establish().await;
     }
 }
 
 #[tokio::test]
 async fn by_default_nothing_less_than_128_bits_is_taken() {
     for (methods, ..) in &METHODS[..2] {
-        let mut setup = encrypted(Version::V2, *methods);
+        let mut setup = Setup::encrypted(Version::V2, *methods);
         setup.expert.standard = ExpertOptions::default().standard;
-        let (novice, expert, _) = setup.connect().await;
+        let (novice, expert) = setup.call().await;
         assert_eq!(
             novice.unwrap_err().to_string(),
             "no common encryption method: the client offers 128 bit ([MS-RDPBCGR] 5.3.2.1)"
@@ -224,7 +204,7 @@ async fn by_default_nothing_less_than_128_bits_is_taken() {
         assert!(expert.is_err());
     }
     for any in [Security::Rdp, Security::Any] {
-        let mut setup = encrypted(Version::V2, Methods::BIT_128);
+        let mut setup = Setup::encrypted(Version::V2, Methods::BIT_128);
         setup.expert.security = any;
         setup.expert.standard = ExpertOptions::default().standard;
         setup.novice.standard = None;
@@ -235,10 +215,10 @@ async fn by_default_nothing_less_than_128_bits_is_taken() {
 
 #[tokio::test]
 async fn fips_is_never_offered() {
-    let mut setup = encrypted(Version::V2, Methods::BIT_128);
+    let mut setup = Setup::encrypted(Version::V2, Methods::BIT_128);
     setup.expert.standard.as_mut().unwrap().methods = Methods::BIT_128.or(Methods::FIPS);
-    let server = server(Security::Rdp).await;
-    let config = ExpertConfig::new(credentials(Version::V2, server.addresses().unwrap()[0], PASSWORD));
+    let server = setup.listen().await;
+    let config = setup.expert_config(server.addresses().unwrap()[0]);
     let dialling = ExpertConnection::dial(config, &setup.expert);
     let error = timeout(LIMIT, dialling).await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "FIPS and unknown methods of encryption cannot be offered");
@@ -259,8 +239,8 @@ const SC_SECURITY: [u8; 2] = [2, 0x0C];
 #[tokio::test]
 async fn a_selection_that_is_not_taken() {
     let unwanted = |method: u8, level: u8| {
-        ends_early(encrypted(Version::V2, Methods::BIT_128), move |from, frame| {
-            if let (From::Novice, Some(block)) = (from, block(frame, SC_SECURITY)) {
+        ends_early(Setup::encrypted(Version::V2, Methods::BIT_128), move |from, frame| {
+            if let (Role::Novice, Some(block)) = (from, block(frame, SC_SECURITY)) {
                 assert_eq!(block[..8], [2, 0, 0, 0, 3, 0, 0, 0]);
                 (block[0], block[4]) = (method, level);
             }
@@ -282,10 +262,10 @@ async fn a_selection_that_is_not_taken() {
 /// A novice that takes more than was offered, as it was told another offer.
 #[tokio::test]
 async fn a_method_that_was_not_offered() {
-    let mut setup = encrypted(Version::V2, Methods::BIT_40);
+    let mut setup = Setup::encrypted(Version::V2, Methods::BIT_40);
     setup.novice.standard.as_mut().unwrap().1.methods = Methods::BIT_128;
     let error = ends_early(setup, |from, frame| {
-        if let (From::Expert, Some(block)) = (from, block(frame, CS_SECURITY)) {
+        if let (Role::Expert, Some(block)) = (from, block(frame, CS_SECURITY)) {
             assert_eq!(block[..4], [1, 0, 0, 0]);
             block[0] = 2;
         }
@@ -301,7 +281,7 @@ async fn a_method_that_was_not_offered() {
 #[tokio::test]
 async fn encryption_in_one_direction_is_for_who_needs_none() {
     let low = || {
-        let mut setup = encrypted(Version::V2, Methods::BIT_128);
+        let mut setup = Setup::encrypted(Version::V2, Methods::BIT_128);
         setup.novice.standard.as_mut().unwrap().1.level = Level::Low;
         setup
     };
@@ -313,19 +293,19 @@ async fn encryption_in_one_direction_is_for_who_needs_none() {
     let first = pair.expert().next().await.unwrap();
     let protection = Protection::Rc4 { bits: 128, both_ways: false };
     assert_eq!(first, Some(ExpertEvent::Connected { protection, key: ServerKey::Match }));
-    pair.establish(Version::V2).await;
+    pair.establish().await;
 }
 
 /// One byte of one frame is changed on its way, once the session is established.
 #[tokio::test]
 async fn a_changed_byte_ends_the_connection() {
     for (from, fast) in
-        [(From::Novice, false), (From::Novice, true), (From::Expert, false), (From::Expert, true)]
+        [(Role::Novice, false), (Role::Novice, true), (Role::Expert, false), (Role::Expert, true)]
     {
-        let mut setup = encrypted(Version::V2, Methods::BIT_128);
+        let mut setup = Setup::encrypted(Version::V2, Methods::BIT_128);
         let armed = Arc::new(Mutex::new(false));
         let trigger = Arc::clone(&armed);
-        setup.relay = Some(Arc::new(Mutex::new(move |sender, frame: &mut [u8]| {
+        setup.relay = Some(Relay::looking(move |sender, frame| {
             let mut armed = trigger.lock().unwrap();
             let wanted =
                 if fast { Kind::FastPath { encrypted: true } } else { Kind::SlowPath { encrypted: true } };
@@ -333,36 +313,28 @@ async fn a_changed_byte_ends_the_connection() {
                 *frame.last_mut().unwrap() ^= 0x40;
                 *armed = false;
             }
-        })));
+        }));
         let mut pair = Pair::of(setup).await;
-        let picture = (from, fast) == (From::Novice, true);
+        let picture = (from, fast) == (Role::Novice, true);
         if !picture {
-            pair.establish(Version::V2).await;
-            pair.expert().session().request_control().unwrap();
-            pair.until(|seen| matches!(seen, Seen::Expert(ExpertEvent::Session(Event::Control(_))))).await;
+            pair.establish().await;
+            pair.take_control().await;
         }
         *armed.lock().unwrap() = true;
         match (from, fast) {
-            (From::Novice, false) => pair.novice().session().chat().send("hello").unwrap(),
+            (Role::Novice, false) => pair.novice().session().chat().send("hello").unwrap(),
             // The picture comes by itself.
-            (From::Novice, true) => {}
-            (From::Expert, false) => pair.expert().session().chat().send("hello").unwrap(),
-            (From::Expert, true) => pair.expert().send_input(&[InputEvent::Pointer { x: 1, y: 2 }]).unwrap(),
+            (Role::Novice, true) => {}
+            (Role::Expert, false) => pair.expert().session().chat().send("hello").unwrap(),
+            (Role::Expert, true) => pair.expert().send_input(&[InputEvent::Pointer { x: 1, y: 2 }]).unwrap(),
         }
         let (mut closed, mut error) = (None, None);
         while error.is_none() {
-            match (from, pair.step().await) {
-                (From::Novice, Seen::Expert(ExpertEvent::Session(Event::Closed(reason))))
-                | (From::Expert, Seen::Novice(Event::Closed(reason))) => closed = Some(reason),
-                (From::Novice, Seen::ExpertEnd(end)) | (From::Expert, Seen::NoviceEnd(end)) => {
-                    error = Some(end.unwrap_err());
-                }
-                (_, Seen::Expert(ExpertEvent::Session(Event::Chat(_))) | Seen::Novice(Event::Chat(_))) => {
-                    panic!("what was changed is delivered")
-                }
-                (_, Seen::Expert(ExpertEvent::Screen(_))) if picture => {
-                    panic!("a picture that was changed is shown")
-                }
+            match pair.step().await {
+                (role, Seen::Session(Event::Closed(reason))) if role == from.peer() => closed = Some(reason),
+                (role, Seen::End(end)) if role == from.peer() => error = Some(end.unwrap_err()),
+                (_, Seen::Session(Event::Chat(_))) => panic!("what was changed is delivered"),
+                (_, Seen::Screen) if picture => panic!("a picture that was changed is shown"),
                 _ => {}
             }
         }
@@ -383,7 +355,7 @@ async fn secrets_of_tls_go_to_a_file_that_is_named() {
     setup.novice.key_log = Some(logs[0].clone());
     setup.expert.key_log = Some(logs[1].clone());
     let mut pair = Pair::of(setup).await;
-    pair.establish(Version::V2).await;
+    pair.establish().await;
     let [novice, expert] = logs.map(|log| {
         let text = fs::read_to_string(log).unwrap();
         let lines = text.lines().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
@@ -403,7 +375,7 @@ async fn secrets_of_tls_go_to_a_file_that_is_named() {
 #[tokio::test]
 async fn an_expert_from_an_own_address() {
     let from = |source: IpAddr| async move {
-        let mut server = server(Security::Tls).await;
+        let mut server = listening(NoviceOptions::default()).await;
         let address = server.addresses().unwrap()[0];
         let endpoint = address.to_string();
         let endpoints = [Endpoint::parse(&endpoint).unwrap()];

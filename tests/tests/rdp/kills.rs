@@ -1,25 +1,20 @@
-//! Connections that are killed at any point: both sides end, and nothing of them is left. One test, as it counts what the
-//! process holds.
-
-mod common;
+//! Connections that are killed at any point: both sides end, and nothing of them is left.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::relay::{Kill, Plan, Relay};
-use common::{LIMIT, PASSWORD, Random, Seen, Side, credentials, soak};
-use ra_rdp::{
-    Downloads, ExpertConnection, ExpertOptions, InputEvent, NoInput, NoviceServer, RdpError, Security,
-    test_picture,
-};
-use ra_session::{Attempts, ControlEvent, Event, ExpertConfig, FileOffer, NoviceConfig, Reason};
-use ra_session::{Role, Version};
-use tokio::sync::{Notify, watch};
+use ra_rdp::rdp_standard_security::Methods;
+use ra_rdp::{Downloads, ExpertConnection, InputEvent, NoviceServer, RdpError, Security};
+use ra_session::{Attempts, ControlEvent, Event, FileOffer, Reason, Role, Version};
+use tokio::sync::Notify;
 use tokio::time::timeout;
+
+use crate::pair::{LIMIT, Seen, Setup, Side};
+use crate::relay::{Kill, Plan, Relay};
+use crate::tools::{Random, alone, descriptors, memory, record, soak};
 
 /// How long a silent connection may take to connect, and a silent session to begin.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -40,38 +35,36 @@ enum End {
 
 /// What both sides of a round share.
 struct Round {
-    killed: watch::Receiver<bool>,
-    /// Nothing will come, and nobody says so: the people give up.
-    silent: bool,
+    relay: Relay,
+    plan: Plan,
     /// Files that have come whole; after both of them there is nothing more to do.
     complete: AtomicU32,
-    now: Arc<Notify>,
 }
 
 /// One side, from its first event to its last.
 async fn live(mut side: Side, folder: &Path, round: &Round) -> End {
-    let mut killed = round.killed.clone();
+    // Nothing will come, and nobody says so: the people give up.
+    let silent = round.plan.kill == Kill::Silence;
     let mut downloads = Downloads::new(folder);
     let (mut verified, mut reason, mut given_up) = (false, None, false);
     loop {
-        let next = tokio::select! {
-            next = side.next() => next,
-            Ok(_) = killed.wait_for(|killed| *killed), if round.silent && !given_up && verified => {
+        let seen = tokio::select! {
+            seen = side.next() => seen,
+            () = round.relay.killed(), if silent && !given_up && verified => {
                 given_up = true;
                 side.close();
                 continue;
             }
         };
-        let seen = match next {
-            Ok(Some(seen)) => seen,
-            Ok(None) => return End::Connected { verified, reason, result: Ok(()) },
-            Err(e) => return End::Connected { verified, reason, result: Err(e) },
-        };
+        side.answer(&seen);
+        if let Seen::End(result) = seen {
+            return End::Connected { verified, reason, result };
+        }
         assert_eq!(reason, None, "an event after the last one: {seen:?}");
         let Seen::Session(event) = seen else { continue };
         if downloads.follow(&event).unwrap().is_some() && round.complete.fetch_add(1, Ordering::Relaxed) == 1
         {
-            round.now.notify_one();
+            round.relay.kill(round.plan.kill);
         }
         match (&mut side, event) {
             (_, Event::Closed(why)) => reason = Some(why),
@@ -95,43 +88,24 @@ async fn live(mut side: Side, folder: &Path, round: &Round) -> End {
 }
 
 /// One connection, and how both sides ended.
-async fn round(
-    server: &mut NoviceServer,
-    version: Version,
-    security: Security,
-    plan: Plan,
-    folder: &Path,
-) -> [End; 2] {
-    let relay = Relay::new(server.addresses().unwrap()[0], plan).await;
-    let round = Round {
-        killed: relay.killed.clone(),
-        silent: plan.kill == Kill::Silence,
-        complete: AtomicU32::new(0),
-        now: Arc::clone(&relay.now),
-    };
+async fn round(server: &mut NoviceServer, setup: Setup, plan: Plan, folder: &Path) -> [End; 2] {
+    let round = Round { relay: Relay::killing(plan), plan, complete: AtomicU32::new(0) };
+    let (address, task) = round.relay.start(server.addresses().unwrap()[0]).await;
+    let (novice, expert) = (setup.novice_config(address), setup.expert_config(address));
     let over = Notify::new();
     let novice = async {
-        let mut config = NoviceConfig::new([credentials(version, relay.address, PASSWORD)]);
-        config.options.handshake_timeout = Some(PATIENCE);
         let caller = tokio::select! {
             caller = server.accept() => caller.unwrap(),
             // The connection may be gone before anything has come.
             () = over.notified() => return End::Nobody,
         };
-        let display = Box::new(test_picture(202, 150));
-        match server.connect(caller, config, Attempts::new(5), display, Box::new(NoInput)).await {
+        match server.connect(caller, novice, Attempts::new(5), setup.display, setup.input).await {
             Ok(novice) => live(Side::Novice(Box::new(novice)), folder, &round).await,
             Err(e) => End::NotConnected(e),
         }
     };
     let expert = async {
-        let mut config = ExpertConfig::new(credentials(version, relay.address, PASSWORD));
-        config.options.handshake_timeout = Some(PATIENCE);
-        let mut options = ExpertOptions::default();
-        options.security = security;
-        options.standard.as_mut().unwrap().allow_unencrypted = true;
-        options.connect_timeout = PATIENCE;
-        let end = match ExpertConnection::dial(config, &options).await {
+        let end = match ExpertConnection::dial(expert, &setup.expert).await {
             Ok(expert) => live(Side::Expert(Box::new(expert)), folder, &round).await,
             Err(e) => End::NotConnected(e),
         };
@@ -139,10 +113,9 @@ async fn round(
         end
     };
     let both = async { tokio::join!(expert, novice) };
-    let (expert, novice) =
-        timeout(LIMIT, both).await.unwrap_or_else(|_| panic!("{version:?} {plan:?} hangs"));
-    relay.release.notify_one();
-    timeout(LIMIT, relay.task).await.expect("the relay hangs").unwrap();
+    let (expert, novice) = timeout(LIMIT, both).await.unwrap_or_else(|_| panic!("{plan:?} hangs"));
+    round.relay.release();
+    timeout(LIMIT, task).await.expect("the relay hangs").unwrap();
     [expert, novice]
 }
 
@@ -202,51 +175,70 @@ fn judge(plan: Plan, end: &End) {
     }
 }
 
-/// Rounds one after the other with the same server; how often each point was reached.
+/// TLS, nothing, and RC4.
+const PROTECTIONS: [fn(Version) -> Setup; 3] = [
+    |version| Setup::new(version, Security::Tls),
+    |version| Setup::new(version, Security::Rdp),
+    |version| Setup::encrypted(version, Methods::BIT_128),
+];
+
+/// Rounds one after the other with the same servers; how often each point was reached.
 async fn lane(mut random: Random, rounds: u64) -> BTreeMap<&'static str, u32> {
     let folder = tempfile::tempdir().unwrap();
     let mut counts = BTreeMap::new();
-    for security in [Security::Tls, Security::Rdp] {
-        let mut server = common::server(|options| {
-            options.security = security;
-            options.connect_timeout = PATIENCE;
-        })
-        .await;
-        for number in 0..rounds / 2 {
-            let version = Version::ALL[usize::try_from(random.below(3)).unwrap()];
-            let plan = plan(&mut random, number);
-            let ends = round(&mut server, version, security, plan, folder.path()).await;
-            files(folder.path());
-            for end in &ends {
-                judge(plan, end);
-                let name = match end {
-                    End::Nobody => "before the first message",
-                    End::NotConnected(_) => "while connecting",
-                    End::Connected { verified: false, .. } => "before the session",
-                    End::Connected { .. } => "in the session",
-                };
-                *counts.entry(name).or_insert(0) += 1;
-            }
+    let mut servers = Vec::new();
+    let setup = |kind: usize, version| {
+        let mut setup = PROTECTIONS[kind](version);
+        setup.novice.connect_timeout = PATIENCE;
+        setup.expert.connect_timeout = PATIENCE;
+        setup.handshake = Some(PATIENCE);
+        setup
+    };
+    for kind in 0..PROTECTIONS.len() {
+        servers.push(setup(kind, Version::V2).listen().await);
+    }
+    for number in 0..rounds {
+        let kind = usize::try_from(random.below(3)).unwrap();
+        let version = Version::ALL[usize::try_from(random.below(3)).unwrap()];
+        let plan = plan(&mut random, number);
+        let ends = round(&mut servers[kind], setup(kind, version), plan, folder.path()).await;
+        files(folder.path());
+        for end in &ends {
+            judge(plan, end);
+            let name = match end {
+                End::Nobody => "before the first message",
+                End::NotConnected(_) => "while connecting",
+                End::Connected { verified: false, .. } => "before the session",
+                End::Connected { .. } => "in the session",
+            };
+            *counts.entry(name).or_insert(0) += 1;
         }
-        // The next expert is served as if nothing had happened.
+    }
+    // The next expert is served as if nothing had happened.
+    for (kind, server) in servers.iter_mut().enumerate() {
         let before = files(folder.path());
         let plan = Plan { kill: Kill::Finish, from: Role::Expert, after: u64::MAX };
-        let ends = round(&mut server, Version::V2, security, plan, folder.path()).await;
+        let ends = round(server, setup(kind, Version::V2), plan, folder.path()).await;
         assert_eq!(files(folder.path()), before + 2, "{ends:?}");
     }
     counts
 }
 
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
-}
+/// What a killed connection may not cost: less than any of its buffers.
+const MEMORY: isize = 64 << 10;
 
 #[tokio::test]
 async fn connections_killed_at_any_point() {
-    let mut random = Random::seeded();
-    let rounds = if soak() { 200 } else { 24 };
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let before = (descriptors(), tasks());
+    if !alone("kills::connections_killed_at_any_point") {
+        return;
+    }
+    let (began, mut random) = (Instant::now(), Random::seeded());
+    let seed = random.0;
+    let rounds = if soak() { 200 } else { 20 };
+    let held = || (descriptors(), tokio::runtime::Handle::current().metrics().num_alive_tasks());
+    // What is made once stays.
+    lane(Random(random.number()), 5).await;
+    let (before, memory_before) = (held(), memory());
     let lanes: Vec<_> =
         (0..LANES).map(|_| tokio::spawn(lane(Random(random.number()), rounds / LANES))).collect();
     let mut counts = BTreeMap::new();
@@ -255,17 +247,23 @@ async fn connections_killed_at_any_point() {
             *counts.entry(name).or_insert(0) += count;
         }
     }
-    println!("{rounds} connections killed; both sides: {counts:?}");
     // Sockets and tasks that end on their own get a moment.
     let settled = async {
-        while (descriptors(), tasks()) != before {
+        while held() != before {
             tokio::task::yield_now().await;
         }
     };
-    let settled = timeout(Duration::from_secs(30), settled).await;
-    assert!(
-        settled.is_ok(),
-        "descriptors and tasks: {before:?} before, {:?} after",
-        (descriptors(), tasks())
+    let settled = timeout(LIMIT, settled).await;
+    assert!(settled.is_ok(), "descriptors and tasks: {before:?} before, {:?} after", held());
+    let left = memory() - memory_before;
+    assert!(left < MEMORY, "{left} bytes are left of {rounds} connections");
+    let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    record(
+        format_args!("{rounds} connections killed"),
+        began,
+        format_args!(
+            "seed {seed}; sides that ended: {}; descriptors and tasks as before, {left} bytes left, no half file",
+            counts.join(", ")
+        ),
     );
 }

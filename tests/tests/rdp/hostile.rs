@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use ra_rdp::{NoInput, NoviceOptions, NoviceServer, RdpError, Security, test_picture};
-use ra_session::{Attempts, NoviceConfig};
-use testkit::pair;
+use ra_rdp::{RdpError, Security};
+use ra_session::{Attempts, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::pair::{LIMIT, Setup};
 
-async fn server(security: Security, patience: Duration) -> NoviceServer {
-    let mut options = NoviceOptions::default();
-    options.security = security;
-    options.connect_timeout = patience;
-    NoviceServer::bind(&[([127, 0, 0, 1], 0).into()], options).await.unwrap()
+/// A novice that waits so long for a connection.
+fn novice(security: Security, patience: Duration) -> Setup {
+    let mut setup = Setup::new(Version::V2, security);
+    setup.novice.connect_timeout = patience;
+    setup
 }
 
 /// X.224 connection request, with or without an offer of TLS ([MS-RDPBCGR] 2.2.1.1).
@@ -30,10 +30,12 @@ fn request(protocols: Option<u32>) -> Vec<u8> {
 
 /// What becomes of a caller who sends this and then nothing more, and what is answered.
 async fn call(security: Security, first: &[u8], then: &[u8]) -> (Option<RdpError>, Vec<u8>) {
-    let mut server = server(security, Duration::from_secs(2)).await;
-    let mut stream = TcpStream::connect(server.addresses().unwrap()[0]).await.unwrap();
+    let setup = novice(security, Duration::from_secs(2));
+    let mut server = setup.listen().await;
+    let address = server.addresses().unwrap()[0];
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(first).await.unwrap();
-    let caller = tokio::time::timeout(DEADLINE, server.accept()).await.unwrap().unwrap();
+    let caller = timeout(LIMIT, server.accept()).await.unwrap().unwrap();
     let then = then.to_vec();
     let client = tokio::spawn(async move {
         let _gone = stream.write_all(&then).await;
@@ -42,11 +44,10 @@ async fn call(security: Security, first: &[u8], then: &[u8]) -> (Option<RdpError
         let _reset = stream.read_to_end(&mut answer).await;
         answer
     });
-    let config = NoviceConfig::new([pair::second()]);
-    let display = Box::new(test_picture(64, 64));
-    let connected = server.connect(caller, config, Attempts::new(1), display, Box::new(NoInput)).await;
+    let config = setup.novice_config(address);
+    let connected = server.connect(caller, config, Attempts::new(1), setup.display, setup.input).await;
     let error = connected.err();
-    (error, tokio::time::timeout(DEADLINE, client).await.unwrap().unwrap())
+    (error, timeout(LIMIT, client).await.unwrap().unwrap())
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn what_is_no_rdp_ends_the_connection() {
 
 #[tokio::test]
 async fn who_says_nothing_holds_up_nobody() {
-    let mut server = server(Security::Tls, DEADLINE).await;
+    let mut server = novice(Security::Tls, LIMIT).listen().await;
     let address = server.addresses().unwrap()[0];
     let mut silent = Vec::new();
     for _ in 0..20 {
@@ -104,19 +105,20 @@ async fn who_says_nothing_holds_up_nobody() {
     TcpStream::connect(address).await.unwrap().write_all(b"nonsense").await.unwrap();
     let mut expert = TcpStream::connect(address).await.unwrap();
     expert.write_all(&request(Some(1))).await.unwrap();
-    let caller = tokio::time::timeout(DEADLINE, server.accept()).await.unwrap().unwrap();
+    let caller = timeout(LIMIT, server.accept()).await.unwrap().unwrap();
     assert_eq!(caller.address(), expert.local_addr().unwrap());
 }
 
 #[tokio::test]
 async fn a_caller_that_stops_in_the_middle_times_out() {
-    let mut server = server(Security::Rdp, Duration::from_millis(100)).await;
-    let mut stream = TcpStream::connect(server.addresses().unwrap()[0]).await.unwrap();
+    let setup = novice(Security::Rdp, Duration::from_millis(100));
+    let mut server = setup.listen().await;
+    let address = server.addresses().unwrap()[0];
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&request(None)).await.unwrap();
-    let caller = tokio::time::timeout(DEADLINE, server.accept()).await.unwrap().unwrap();
-    let config = NoviceConfig::new([pair::second()]);
-    let display = Box::new(test_picture(64, 64));
-    let connecting = server.connect(caller, config, Attempts::new(1), display, Box::new(NoInput));
-    let error = tokio::time::timeout(DEADLINE, connecting).await.unwrap().err();
+    let caller = timeout(LIMIT, server.accept()).await.unwrap().unwrap();
+    let config = setup.novice_config(address);
+    let connecting = server.connect(caller, config, Attempts::new(1), setup.display, setup.input);
+    let error = timeout(LIMIT, connecting).await.unwrap().err();
     assert!(matches!(error, Some(RdpError::TimedOut)), "{error:?}");
 }

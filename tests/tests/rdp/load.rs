@@ -1,18 +1,30 @@
 //! Much to carry, and nobody who takes it.
 
-mod common;
-
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::relay::{Gate, Kill, Plan, Relay};
-use common::{Both, LIMIT, Random, Restless, Seen, server, soak};
+use ra_rdp::rdp_standard_security::Methods;
 use ra_rdp::{Downloads, RdpError, Security, test_picture};
 use ra_session::{Event, FileEvent, FileName, FileOffer, Reason, Role, TransferId, Version};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
+
+use crate::pair::{LIMIT, Pair, Seen, Setup};
+use crate::relay::{Kill, Relay};
+use crate::tools::{Random, Restless, alone, most_memory, record, soak};
+
+/// A screen that never rests.
+fn restless(mut setup: Setup) -> Setup {
+    setup.display = Box::new(Restless(test_picture(320, 200)));
+    setup
+}
+
+/// Either side, with each version.
+fn roles_and_versions() -> impl Iterator<Item = (Role, Version)> {
+    [Role::Expert, Role::Novice].into_iter().flat_map(|role| Version::ALL.map(|version| (role, version)))
+}
 
 /// Of each file.
 fn size() -> u64 {
@@ -32,22 +44,19 @@ fn hash(mut source: impl Read) -> [u8; 32] {
 }
 
 /// Both sides offer a file at once, and talk meanwhile; the screen never rests.
-async fn both_ways(version: Version, security: Security) {
-    let mut server = server(|options| options.security = security).await;
-    let address = server.addresses().unwrap()[0];
-    let display = Box::new(Restless(test_picture(320, 200)));
-    let mut both = Both::new(version, security, &mut server, address, display).await;
-    both.establish().await;
+async fn both_ways(name: &str, setup: Setup) {
+    let (began, version) = (Instant::now(), setup.version);
+    let mut pair = Pair::of(restless(setup)).await;
+    pair.establish().await;
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut downloads = folders.each_ref().map(|folder| Downloads::new(folder.path()));
-    let roles = [Role::Expert, Role::Novice];
-    for (role, seed) in roles.into_iter().zip([1, 2]) {
-        both.side(role).send_file(FileOffer::new("disk.img", size()), Random(seed).take(size()));
-        both.side(role).say("0");
+    for (role, seed) in [(Role::Expert, 1), (Role::Novice, 2)] {
+        pair.side(role).send_file(FileOffer::new("disk.img", size()), Random(seed).take(size()));
+        pair.side(role).say("0");
     }
     let (mut saved, mut chats) = ([None, None], [0, 0]);
     while saved.iter().any(Option::is_none) {
-        let (role, seen) = both.event().await;
+        let (role, seen) = pair.event().await;
         let own = usize::from(role == Role::Novice);
         let Seen::Session(event) = seen else { continue };
         if let Some(path) = downloads[own].follow(&event).unwrap() {
@@ -58,7 +67,7 @@ async fn both_ways(version: Version, security: Security) {
             // Each message is answered by the next number.
             chats[own] += 1;
             let number: u32 = text.parse().unwrap();
-            both.side(role).say(&(number + 1).to_string());
+            pair.side(role).say(&(number + 1).to_string());
         }
     }
     for (own, seed) in [(1, 1), (0, 2)] {
@@ -70,19 +79,31 @@ async fn both_ways(version: Version, security: Security) {
         );
     }
     assert!(chats.iter().all(|count| *count > 2), "{version:?}: nobody could talk: {chats:?}");
+    record(
+        format_args!("{} MB each way, {name}, {version:?}", size() / 1_000_000),
+        began,
+        format_args!("SHA-256 equal, {} chat messages meanwhile", chats[0] + chats[1]),
+    );
 }
 
 #[tokio::test]
 async fn files_both_ways_with_tls() {
     for version in Version::ALL {
-        both_ways(version, Security::Tls).await;
+        both_ways("TLS", Setup::new(version, Security::Tls)).await;
     }
 }
 
 #[tokio::test]
 async fn files_both_ways_without_tls() {
     for version in Version::ALL {
-        both_ways(version, Security::Rdp).await;
+        both_ways("no encryption", Setup::new(version, Security::Rdp)).await;
+    }
+}
+
+#[tokio::test]
+async fn files_both_ways_with_rc4() {
+    for version in Version::ALL {
+        both_ways("RC4 128 bit", Setup::encrypted(version, Methods::BIT_128)).await;
     }
 }
 
@@ -100,24 +121,19 @@ impl Read for Counted {
 /// While a file without end goes one way, everything else still goes both ways.
 #[tokio::test]
 async fn a_file_starves_nobody() {
-    for (from, version) in
-        [Role::Expert, Role::Novice].into_iter().flat_map(|role| Version::ALL.map(|v| (role, v)))
-    {
-        let mut server = server(|_| {}).await;
-        let address = server.addresses().unwrap()[0];
-        let display = Box::new(Restless(test_picture(320, 200)));
-        let mut both = Both::new(version, Security::Tls, &mut server, address, display).await;
-        both.establish().await;
-        both.side(from).send_file(FileOffer::new("endless", 1 << 50), Counted(Arc::default()));
-        while !matches!(both.event().await, (_, Seen::Session(Event::File(FileEvent::Data { .. })))) {}
+    for (from, version) in roles_and_versions() {
+        let mut pair = Pair::of(restless(Setup::new(version, Security::Tls))).await;
+        pair.establish().await;
+        pair.side(from).send_file(FileOffer::new("endless", 1 << 50), Counted(Arc::default()));
+        pair.file_data().await;
         let (mut screens, mut chats) = (0, 0);
-        both.side(Role::Expert).say("?");
+        pair.side(Role::Expert).say("?");
         while screens < 5 || chats < 10 {
-            match both.event().await {
+            match pair.event().await {
                 (_, Seen::Screen) => screens += 1,
                 (role, Seen::Session(Event::Chat(_))) => {
                     chats += 1;
-                    both.side(role).say("!");
+                    pair.side(role).say("!");
                 }
                 (_, Seen::Session(Event::File(FileEvent::Failed { why, .. }))) => panic!("{why}"),
                 _ => {}
@@ -128,74 +144,71 @@ async fn a_file_starves_nobody() {
 
 /// What the systems on the way may hold, and what this side may hold itself.
 const HELD: u64 = 24 << 20;
+/// What both sides of a session may have in memory more than before.
+const MEMORY: isize = 4 << 20;
 
 /// A peer that stops reading while a file and a screen that never rests are sent to it.
 #[tokio::test]
 async fn who_does_not_read_is_sent_no_more() {
-    for (held, version) in
-        [Role::Expert, Role::Novice].into_iter().flat_map(|role| Version::ALL.map(|v| (role, v)))
-    {
-        let mut server = server(|_| {}).await;
-        let gate = Gate::new(server.addresses().unwrap()[0], held).await;
-        let display = Box::new(Restless(test_picture(320, 200)));
-        let mut both = Both::new(version, Security::Tls, &mut server, gate.address, display).await;
-        both.establish().await;
+    if !alone("load::who_does_not_read_is_sent_no_more") {
+        return;
+    }
+    let (began, mut most) = (Instant::now(), 0);
+    for (held, version) in roles_and_versions() {
+        let relay = Relay::new();
+        let mut setup = restless(Setup::new(version, Security::Tls));
+        setup.relay = Some(relay.clone());
+        let mut pair = Pair::of(setup).await;
+        pair.establish().await;
         let read = Arc::new(AtomicU64::new(0));
         let count = || read.load(Ordering::Relaxed);
-        both.side(held).send_file(FileOffer::new("endless", 1 << 50), Counted(Arc::clone(&read)));
-        while !matches!(both.event().await, (_, Seen::Session(Event::File(FileEvent::Data { .. })))) {}
-        gate.shut();
-        let begin = count();
+        pair.side(held).send_file(FileOffer::new("endless", 1 << 50), Counted(Arc::clone(&read)));
+        pair.file_data().await;
+        relay.hold(Some(held));
+        let (begin, memory) = (count(), most_memory().min(crate::tools::memory()));
         // Until nothing moves: a machine that stands still can only end this too early, and then the bound holds as well.
         let mut last = u64::MAX;
         while last != count() {
             last = count();
             let moves = async {
                 while count() == last {
-                    both.event().await;
+                    pair.event().await;
                 }
             };
             let _still = timeout(Duration::from_millis(300), moves).await;
             assert!(count() - begin < HELD, "{held:?}, {version:?}: {} bytes were taken", count() - begin);
         }
         // It recovers.
-        gate.open();
+        relay.hold(None);
         let enough = last + 2 * HELD;
         let moves = async {
             while count() < enough {
-                both.event().await;
+                pair.event().await;
             }
         };
         timeout(LIMIT, moves).await.expect("it does not go on");
+        let grown = most_memory() - memory;
+        assert!(grown < MEMORY, "{held:?}, {version:?}: {grown} bytes");
+        most = most.max(grown);
     }
+    record("peers that stop reading", began, format_args!("at most {most} bytes more in memory"));
 }
 
 /// Nobody answers any more; the one who ends the session is not held up.
 #[tokio::test]
 async fn a_silent_peer_cannot_keep_a_session_open() {
-    let mut server = server(|_| {}).await;
-    let plan = Plan { kill: Kill::Silence, from: Role::Expert, after: u64::MAX };
-    let mut relay = Relay::new(server.addresses().unwrap()[0], plan).await;
-    let picture = Box::new(test_picture(64, 64));
-    let mut both = Both::new(Version::V3, Security::Tls, &mut server, relay.address, picture).await;
-    both.establish().await;
-    relay.now.notify_one();
-    relay.killed.wait_for(|killed| *killed).await.unwrap();
-    both.side(Role::Expert).close();
-    both.side(Role::Novice).close();
-    for role in [Role::Expert, Role::Novice] {
-        let mut closed = None;
-        let end = async {
-            while let Some(seen) = both.side(role).next().await.unwrap() {
-                if let Seen::Session(Event::Closed(reason)) = seen {
-                    closed = Some(reason);
-                }
-            }
-        };
-        timeout(LIMIT, end).await.expect("the session does not end");
-        assert_eq!(closed, Some(Reason::Local));
+    for version in Version::ALL {
+        let relay = Relay::new();
+        let mut setup = Setup::new(version, Security::Tls);
+        setup.relay = Some(relay.clone());
+        let mut pair = Pair::of(setup).await;
+        pair.establish().await;
+        relay.kill(Kill::Silence);
+        pair.side(Role::Expert).close();
+        pair.side(Role::Novice).close();
+        let ends = pair.ends().await;
+        assert_eq!(ends, [(Some(Reason::Local), Ok(())), (Some(Reason::Local), Ok(()))]);
     }
-    relay.release.notify_one();
 }
 
 /// TCP asks both machines whether they are still there: the kernel's list has a keep-alive timer for each end.
@@ -203,11 +216,12 @@ async fn a_silent_peer_cannot_keep_a_session_open() {
 #[tokio::test]
 async fn machines_that_are_gone_are_noticed_by_tcp() {
     for silence in [Some(Duration::from_secs(60)), None] {
-        let mut server = server(|options| options.keep_alive = silence).await;
+        let mut setup = Setup::new(Version::V2, Security::Tls);
+        setup.novice.keep_alive = silence;
+        let mut server = setup.listen().await;
         let address = server.addresses().unwrap()[0];
-        let picture = Box::new(test_picture(64, 64));
-        let mut both = Both::new(Version::V2, Security::Tls, &mut server, address, picture).await;
-        both.establish().await;
+        let mut pair = Pair::with(setup, &mut server).await;
+        pair.establish().await;
         // Until all that was sent is acknowledged, the timers are those of sending.
         let mut timers = Vec::new();
         for _ in 0..300 {
@@ -215,7 +229,7 @@ async fn machines_that_are_gone_are_noticed_by_tcp() {
             if timers.iter().all(|timer| timer.starts_with("02") || timer.starts_with("00")) {
                 break;
             }
-            let _ = timeout(Duration::from_millis(100), both.event()).await;
+            let _ = timeout(Duration::from_millis(100), pair.event()).await;
         }
         timers.sort();
         let kinds: Vec<_> = timers.iter().map(|timer| &timer[..2]).collect();
