@@ -15,9 +15,12 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
-use crate::console::Console;
+use crate::console::{Console, Typed};
 use crate::talk::Talk;
 use crate::{Failure, input};
+
+/// The command that saves the screen.
+const SCREENSHOT: &str = "/screenshot ";
 
 pub fn run(args: &ExpertArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -74,9 +77,7 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
     let Helping { established, screen, .. } = helping;
     if let Some(path) = args.screenshot.as_deref().filter(|_| screen) {
         save(path, &connection.screen()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
-        let path = path.display().to_string();
-        let text = format!("the screen is saved as {path}");
-        console.say("screenshot", &text, json!({ "path": path }))?;
+        saved(console, path)?;
     }
     match ended {
         Err(Failure::Input(message)) if established => console.say("connection_failed", &message, json!({})),
@@ -102,7 +103,12 @@ impl Helping<'_, '_> {
             let event = tokio::select! {
                 event = connection.next() => event.map_err(failed)?,
                 typed = self.talk.console.line() => {
-                    self.talk.typed(connection, typed?)?;
+                    match typed? {
+                        Typed::Line(line) if line.starts_with(SCREENSHOT) => {
+                            self.screenshot(connection, line.trim_start_matches(SCREENSHOT).trim())?;
+                        }
+                        typed => self.talk.typed(connection, typed)?,
+                    }
                     continue;
                 }
                 () = progress => {
@@ -131,6 +137,15 @@ impl Helping<'_, '_> {
                 }
                 Some(_) => {}
             }
+        }
+    }
+
+    /// Saves the screen as it is now.
+    fn screenshot(&mut self, connection: &ExpertConnection, path: &str) -> Result<(), Failure> {
+        let path = Path::new(path);
+        match save(path, &connection.screen()) {
+            Ok(()) => saved(self.talk.console, path),
+            Err(e) => self.talk.console.complain(&format!("{}: {e}", path.display())),
         }
     }
 
@@ -213,6 +228,12 @@ fn typing(text: &str) -> Vec<InputEvent> {
         }
     }
     events
+}
+
+fn saved(console: &mut Console<'_>, path: &Path) -> Result<(), Failure> {
+    let path = path.display().to_string();
+    let text = format!("the screen is saved as {path}");
+    console.say("screenshot", &text, json!({ "path": path }))
 }
 
 fn save(path: &Path, picture: &Picture) -> io::Result<()> {

@@ -16,7 +16,8 @@ Usage: cargo xtask <task>
   ci                                        everything that must hold, in one run
   fuzz [--seconds N] [--jobs N] [TARGET..]  fuzz targets, 60 seconds each
   soak [--seconds N] [--jobs N]             every fuzz target for 10 minutes; writes docs/soak.md
-  interop [--program PATH]                  real peers against what the program writes";
+  interop [--program PATH] [--only TEXT] [--keep DIR]
+                                            real peers against what the program writes";
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,9 +45,12 @@ fn dispatch(task: &str, mut arguments: Vec<String>) -> Result {
             none_left(&arguments).and_then(|()| fuzz::soak(seconds, jobs))
         }
         "interop" => {
-            let program: Option<std::path::PathBuf> = option(&mut arguments, "--program")?;
+            let program = option(&mut arguments, "--program")?;
+            let only = option(&mut arguments, "--only")?;
+            let keep = option(&mut arguments, "--keep")?;
             none_left(&arguments)?;
-            interop::interop(program).map(|outcome| println!("interop: {outcome}"))
+            interop::interop(interop::Options { program, only, keep })
+                .map(|outcome| println!("interop: {outcome}"))
         }
         _ => Err(USAGE.into()),
     }
