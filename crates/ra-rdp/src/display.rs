@@ -14,7 +14,9 @@ use crate::RdpError;
 /// Side of a tile in pixels. A whole one takes 12,290 bytes at most, so it always fits into one fast-path update.
 const TILE: u16 = 64;
 /// Bytes of a pixel: blue, green, red, and one that means nothing.
-const PIXEL: usize = 4;
+pub(crate) const PIXEL: usize = 4;
+/// Most pixels of a side of a screen that RDP knows ([MS-RDPBCGR] 2.2.1.3.2).
+pub(crate) const MOST: u16 = 8192;
 
 /// A picture of a screen: rows from top to bottom, four bytes for each pixel (blue, green, red, any).
 #[derive(Debug, Clone, PartialEq, Eq)]

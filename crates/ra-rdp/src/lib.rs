@@ -9,6 +9,8 @@ mod error;
 mod expert;
 mod input;
 mod novice;
+#[cfg(feature = "png")]
+mod png;
 #[cfg(feature = "standard-security")]
 mod standard;
 mod statics;

@@ -27,7 +27,7 @@ use tracing::{debug, info};
 
 use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
-use crate::display::{DisplaySource, Tiles};
+use crate::display::{DisplaySource, MOST, Tiles};
 use crate::input::{Hand, InputSink};
 use crate::uploads::Uploads;
 use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
@@ -153,6 +153,10 @@ impl NoviceServer {
         input: Box<dyn InputSink>,
     ) -> Result<NoviceConnection, RdpError> {
         let size = display.size();
+        let drawn = |n| (1..=MOST).contains(&n);
+        if !(drawn(size.0) && drawn(size.1)) {
+            return Err(RdpError::Configuration("a screen has 1 to 8,192 pixels each way"));
+        }
         let connecting = accept::accept(caller, &self.options, Arc::clone(&self.tls), size);
         let accepted =
             timeout(self.options.connect_timeout, connecting).await.map_err(|_| RdpError::TimedOut)??;

@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use remassist::core::{Role, Secret};
 
 use crate::Failure;
+use crate::shown::Shown;
 
 /// Look into, make and check what Microsoft Remote Assistance and COM+ Queued Components carry.
 #[derive(Debug, Parser)]
@@ -160,9 +161,10 @@ pub struct NoviceArgs {
     pub encryption: EncryptionArg,
     #[command(flatten)]
     pub key_log: KeyLog,
-    /// What to share.
-    #[arg(long, value_enum, default_value_t = DisplayArg::Test)]
-    pub display: DisplayArg,
+    /// What to share: a test picture, an image, or an X11 display with its keyboard and mouse (x11::0; x11 for that of
+    /// $DISPLAY).
+    #[arg(long, value_name = "test|PNG|x11:DISPLAY", default_value = "test")]
+    pub display: Shown,
     /// What to allow without asking.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub allow: Vec<Allow>,
@@ -278,12 +280,6 @@ pub enum EncryptionArg {
     /// RC4 with 128 bits.
     #[value(name = "128")]
     Bits128,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DisplayArg {
-    /// A test picture.
-    Test,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

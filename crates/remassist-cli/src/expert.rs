@@ -1,7 +1,6 @@
 //! `remassist expert`.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
 use crate::console::{Console, Typed};
 use crate::talk::Talk;
-use crate::{Failure, input};
+use crate::{Failure, input, invite};
 
 /// The command that saves the screen.
 const SCREENSHOT: &str = "/screenshot ";
@@ -230,23 +229,14 @@ fn typing(text: &str) -> Vec<InputEvent> {
     events
 }
 
+fn save(path: &Path, picture: &Picture) -> io::Result<()> {
+    let mut png = Vec::new();
+    picture.to_png(&mut png)?;
+    invite::save(path, &png)
+}
+
 fn saved(console: &mut Console<'_>, path: &Path) -> Result<(), Failure> {
     let path = path.display().to_string();
     let text = format!("the screen is saved as {path}");
     console.say("screenshot", &text, json!({ "path": path }))
-}
-
-fn save(path: &Path, picture: &Picture) -> io::Result<()> {
-    let out = BufWriter::new(File::create(path)?);
-    let mut encoder = png::Encoder::new(out, picture.width().into(), picture.height().into());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut pixels = Vec::with_capacity(picture.pixels().len());
-    for pixel in picture.pixels().chunks_exact(4) {
-        pixels.extend(pixel.iter().take(3).rev());
-    }
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&pixels)?;
-    writer.finish()?;
-    Ok(())
 }

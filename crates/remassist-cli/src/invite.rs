@@ -19,9 +19,6 @@ const ID_BYTES: usize = 48;
 
 pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let password = args.password.read()?;
-    if password.expose().is_empty() {
-        return Err(Failure::Usage("the password is empty".to_owned()));
-    }
     let endpoints = endpoints(&args.addresses, args.file_type)?;
     let made = make(args.file_type, &args.name, &endpoints, &key_hashes(args)?, args.minutes, &password)?;
     let file = made.file;
@@ -29,7 +26,7 @@ pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
         Some(path) => {
             save(path, file.as_bytes()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
         }
-        None => writeln!(out, "{file}")?,
+        None => write!(out, "{file}")?,
     }
     Ok(())
 }
@@ -50,6 +47,9 @@ pub fn make(
     minutes: u32,
     password: &Secret<String>,
 ) -> Result<Made, Failure> {
+    if password.expose().is_empty() {
+        return Err(Failure::Usage("the password is empty".to_owned()));
+    }
     let id = Secret::new(STANDARD.encode(random::<ID_BYTES>()?));
     let stub = pass_stub()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -72,7 +72,7 @@ pub fn make(
         let text = Secret::new(ticket.to_text().map_err(unwritable)? + "\r\n");
         (builder.type2(&encrypt_ticket(password.expose(), text.expose()), stub.expose(), None), text)
     };
-    let file = invitation.to_text().map_err(unwritable)?;
+    let file = invitation.to_text().map_err(unwritable)? + "\n";
     Ok(Made { file, connection_string, pass_stub: stub })
 }
 
@@ -151,7 +151,6 @@ pub fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.write_all(b"\n")?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())

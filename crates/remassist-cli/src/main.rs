@@ -17,6 +17,7 @@ mod inspect;
 mod invite;
 mod kinds;
 mod novice;
+mod shown;
 mod talk;
 mod tree;
 

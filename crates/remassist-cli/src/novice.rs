@@ -4,16 +4,13 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use ra_rdp::rdp_standard_security::{Methods, ServerOptions};
-use ra_rdp::{
-    Caller, DisplaySource, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, Picture, RdpError,
-    Security,
-};
+use ra_rdp::{Caller, InputEvent, NoviceConnection, NoviceOptions, NoviceServer, RdpError, Security};
 use remassist::session::{Attempts, Credentials, Event, NoviceConfig};
 use serde_json::json;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::Failure;
-use crate::args::{DisplayArg, EncryptionArg, NoviceArgs};
+use crate::args::{EncryptionArg, NoviceArgs};
 use crate::console::{Console, Typed};
 use crate::invite::{self, KeyHashes};
 use crate::talk::Talk;
@@ -37,6 +34,8 @@ fn failed(error: RdpError) -> Failure {
 }
 
 async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failure> {
+    // What cannot be shared is told before anybody is invited.
+    args.display.open(mpsc::unbounded_channel().0).map_err(|e| Failure::Usage(e.to_string()))?;
     let (mut server, hashes) = bind(args).await?;
     let credentials = invitation(args, &server, &hashes, console)?;
     let mut attempts = Attempts::new(ATTEMPTS);
@@ -146,13 +145,6 @@ fn reachable(address: SocketAddr, local: &[IpAddr]) -> Vec<SocketAddr> {
     if found.is_empty() { vec![SocketAddr::from(([127, 0, 0, 1], address.port()))] } else { found }
 }
 
-fn display(arg: DisplayArg) -> Box<dyn DisplaySource> {
-    let picture: Picture = match arg {
-        DisplayArg::Test => ra_rdp::test_picture(800, 600),
-    };
-    Box::new(picture)
-}
-
 /// Makes the connection with an expert; `None` if it comes to nothing.
 async fn connect(
     args: &NoviceArgs,
@@ -165,10 +157,8 @@ async fn connect(
     let mut config = NoviceConfig::new([credentials.clone()]);
     config.options.name.clone_from(&args.name);
     let (typed, keys) = mpsc::unbounded_channel();
-    let sink = Box::new(move |event: InputEvent| {
-        let _nobody_reads = typed.send(event);
-    });
-    match server.connect(caller, config, attempts, display(args.display), sink).await {
+    let (display, input) = args.display.open(typed).map_err(|e| Failure::Input(e.to_string()))?;
+    match server.connect(caller, config, attempts, display, input).await {
         Ok(connection) => Ok(Some((connection, keys))),
         Err(error) => {
             console.say("connection_failed", &format!("no connection: {error}"), json!({}))?;

@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -376,7 +377,14 @@ fn helped(novice: &[&str], expert: &[&str]) -> [(Option<i32>, Vec<Value>); 2] {
     let mut args = vec!["expert", &invitation];
     args.extend(expert);
     let expert = start(&args).wait_with_output().unwrap();
-    let status = novice.wait().unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        match novice.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() > end => novice.kill().unwrap(),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
     let lines = |text: &str| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -406,7 +414,7 @@ fn one_program_helps_the_other() {
         let (driver, empty, screenshot) = (path("driver.zip"), path("empty"), path("screen.png"));
         let mut expert = vec!["--say", "Hello\u{1b}[2J", "--type", "a\n", "--for", "3", "--name", "Erik"];
         expert.extend(["--send", &driver, &empty, "--screenshot", &screenshot]);
-        expert.extend(security.iter().take(2));
+        expert.extend(security);
         let [(novice, heard), (expert, told)] = helped(&novice, &expert);
         assert_eq!((novice, expert), (Some(0), Some(0)), "{heard:?} {told:?}");
         for name in ["verified", "established", "chat", "control_requested", "file_complete", "closed"] {
@@ -440,4 +448,36 @@ fn nobody_is_there_to_say_yes() {
     assert_eq!((novice, expert), (Some(1), Some(1)), "{heard:?} {told:?}");
     assert!(names(&heard).contains(&"refused"), "{heard:?}");
     assert!(!names(&told).contains(&"established") && !names(&told).contains(&"screen"), "{told:?}");
+}
+
+#[test]
+fn an_image_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut file = std::fs::File::create(path("shown.png")).unwrap();
+    ra_rdp::test_picture(130, 70).to_png(&mut file).unwrap();
+    let (image, screenshot) = (path("shown.png"), path("seen.png"));
+    let novice = ["--display", &image, "--allow", "view"];
+    let [(novice, heard), (expert, told)] = helped(&novice, &["--screenshot", &screenshot, "--for", "2"]);
+    assert_eq!((novice, expert), (Some(0), Some(0)), "{heard:?} {told:?}");
+    assert!(std::fs::read(image).unwrap() == std::fs::read(screenshot).unwrap());
+}
+
+#[test]
+fn what_cannot_be_shown_is_told_before_anybody_is_invited() {
+    let folder = tempfile::tempdir().unwrap();
+    let invitation = folder.path().join("invitation");
+    for (display, error) in [
+        ("missing.png", "missing.png: "),
+        ("Cargo.toml", "Cargo.toml: "),
+        ("x11::no", "X11"),
+        ("x11:", "wants a display"),
+    ] {
+        let mut args = vec!["novice", "--listen", "127.0.0.1:0", "--password", "Pass123!"];
+        args.extend(["--display", display, "--invitation", invitation.to_str().unwrap()]);
+        let output = run(&args, b"");
+        assert_eq!(output.status.code(), Some(2), "{display}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains(error), "{display}");
+        assert!(!invitation.exists(), "{display}");
+    }
 }
