@@ -6,6 +6,7 @@ mod program;
 mod relay;
 mod screen;
 mod shadow;
+mod tshark;
 mod xvfb;
 
 use std::fs;
@@ -28,7 +29,8 @@ const PASSWORD: &str = "Pass123!";
 
 type Scenario = (&'static str, fn(&Lane) -> Result);
 
-const SCENARIOS: &[Scenario] = &[
+/// xfreerdp as expert.
+const EXPERTS: &[Scenario] = &[
     ("a type 2 invitation brings the expert to our address", type_2),
     ("a type 2 invitation with the wrong password does not", type_2_wrong_password),
     ("a type 1 invitation brings the expert to our address", type_1),
@@ -38,10 +40,17 @@ const SCENARIOS: &[Scenario] = &[
     ("the same with an invitation of type 1", novice::type_1),
     ("xfreerdp with another PassStub is refused", novice::wrong_pass_stub),
     ("xfreerdp is refused by the user", novice::refused),
+];
+
+/// freerdp-shadow-cli as novice.
+const NOVICES: &[Scenario] = &[
     ("our expert sees what freerdp-shadow-cli shares: TLS", shadow::tls),
-    ("the same without any encryption", shadow::rdp),
-    ("the same with RC4", shadow::rc4),
-    ("freerdp-shadow-cli with another key than that of the invitation is left", shadow::another_key),
+    ("our expert sees it without any encryption", shadow::rdp),
+    ("our expert sees it with RC4", shadow::rc4),
+    (
+        "our expert leaves freerdp-shadow-cli with another key than that of the invitation",
+        shadow::another_key,
+    ),
 ];
 
 /// How the lane is run.
@@ -57,13 +66,24 @@ pub struct Options {
 
 /// Runs the scenarios, a failed one twice.
 pub fn interop(options: Options) -> Result<Outcome> {
-    let all = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
-    if !all() {
-        apt("freerdp2-x11 xvfb xdotool");
-        if !all() {
-            println!("!!!! SKIPPED: xfreerdp, Xvfb and xdotool are not installed and cannot be !!!!");
-            return Ok(Outcome::Skipped("no xfreerdp, Xvfb or xdotool".into()));
-        }
+    let has_experts = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
+    let has_novices = || installed("freerdp-shadow-cli");
+    if !has_experts() || !has_novices() || !tshark::is_there() {
+        apt("freerdp2-x11 freerdp2-shadow-x11 xvfb xdotool tshark");
+    }
+    let skipped = |what: &str| println!("!!!! SKIPPED: {what} not installed and cannot be !!!!");
+    if !has_experts() {
+        skipped("xfreerdp, Xvfb and xdotool are");
+        return Ok(Outcome::Skipped("no xfreerdp, Xvfb or xdotool".into()));
+    }
+    let mut scenarios = EXPERTS.to_vec();
+    if has_novices() {
+        scenarios.extend(NOVICES);
+    } else {
+        skipped("freerdp-shadow-cli is");
+    }
+    if !tshark::is_there() {
+        skipped("tshark is");
     }
     let program = match options.program {
         Some(path) => path,
@@ -78,9 +98,8 @@ pub fn interop(options: Options) -> Result<Outcome> {
     println!("peer: freerdp2-x11 {version}");
     let lane = Lane::new(program, options.keep)?;
     let only = options.only.unwrap_or_default();
-    let scenarios = SCENARIOS.iter().filter(|(name, _)| name.contains(&only));
-    let mut passed = 0;
-    for (name, scenario) in scenarios {
+    scenarios.retain(|(name, _)| name.contains(&only));
+    for (name, scenario) in &scenarios {
         let begun = Instant::now();
         let result = scenario(&lane).or_else(|first| {
             println!("{name}: {first}; once more");
@@ -90,9 +109,8 @@ pub fn interop(options: Options) -> Result<Outcome> {
             Ok(()) => println!("ok: {name} ({:.1} s)", begun.elapsed().as_secs_f64()),
             Err(e) => return Err(format!("{name}: {e}")),
         }
-        passed += 1;
     }
-    Ok(Outcome::Passed(format!("{passed} scenarios with freerdp2-x11 {version}")))
+    Ok(Outcome::Passed(format!("{} scenarios with freerdp2-x11 {version}", scenarios.len())))
 }
 
 fn type_2(lane: &Lane) -> Result {
@@ -169,6 +187,7 @@ struct Lane {
     program: PathBuf,
     folder: PathBuf,
     keep: bool,
+    tshark: bool,
     xvfb: Xvfb,
 }
 
@@ -178,7 +197,7 @@ impl Lane {
         let (keep, folder) = (keep.is_some(), keep.unwrap_or_else(other));
         let folder = std::path::absolute(folder).map_err(|e| e.to_string())?;
         let xvfb = Xvfb::start(&folder.join("expert"), "1024x768")?;
-        Ok(Self { program, folder, keep, xvfb })
+        Ok(Self { program, folder, keep, tshark: tshark::is_there(), xvfb })
     }
 
     /// Where our programs leave the secrets of TLS.

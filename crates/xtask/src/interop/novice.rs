@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::program::{Killed, Program};
 use super::relay::Relay;
 use super::screen::{Picture, wait_on};
+use super::tshark::{Protection, judge};
 use super::{DEADLINE, Lane, PASSWORD};
 use crate::run::Result;
 
@@ -93,8 +94,12 @@ fn helped(lane: &Lane, name: &str, kind: u8, security: &str) -> Result {
     expert.0.kill().map_err(|e| e.to_string())?;
     novice.program.wait("closed")?;
     novice.program.ends_well()?;
-    novice.relay.ended()?;
-    Ok(())
+    match security {
+        "tls" => judge(lane, &novice.relay, Protection::Tls),
+        "rdp --encryption none" => judge(lane, &novice.relay, Protection::None),
+        // Nobody can read it.
+        _ => Ok(()),
+    }
 }
 
 /// The ticket opens, the expert connects, but what it proves is wrong.

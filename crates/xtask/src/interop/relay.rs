@@ -13,8 +13,10 @@ use socket2::{Domain, Socket, Type};
 use super::until;
 use crate::run::Result;
 
-/// Bytes of a synthetic segment; an IPv4 packet has room for four times as much.
-const SEGMENT: usize = 16 << 10;
+/// Bytes that are read at a time.
+const PIECE: usize = 16 << 10;
+/// Most bytes of a synthetic segment, which is an IPv4 packet.
+const SEGMENT: usize = 48 << 10;
 /// TCP flags (RFC 9293, 3.1).
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
@@ -101,22 +103,44 @@ fn carry(expert: TcpStream, novice: &SocketAddr, listening: SocketAddr, shared: 
         .and_then(|()| write(0, ACK, &[]))
         .map_err(said)?;
     let way = |from: usize, mut source: &TcpStream, mut target: &TcpStream| {
-        let mut piece = [0; SEGMENT];
+        let (mut piece, mut waiting) = ([0; PIECE], Vec::new());
         // A peer that was killed resets its connection: that is an end, too.
         while let Ok(count @ 1..) = source.read(&mut piece) {
+            waiting.extend(&piece[..count]);
             // Before it is passed on: an answer never stands before its question.
-            write(from, PSH | ACK, &piece[..count]).map_err(said)?;
+            while let Some(length) = message(&waiting) {
+                write(from, PSH | ACK, &waiting[..length]).map_err(said)?;
+                waiting.drain(..length);
+            }
             if target.write_all(&piece[..count]).is_err() {
                 break;
             }
         }
         let _gone_already = target.shutdown(Shutdown::Write);
+        if !waiting.is_empty() {
+            write(from, PSH | ACK, &waiting).map_err(said)?;
+        }
         write(from, FIN | ACK, &[]).map_err(said)
     };
     thread::scope(|scope| {
         let back = scope.spawn(|| way(1, &novice, &expert));
         way(0, &expert, &novice).and(back.join().unwrap_or_else(|_| Err("a thread panicked".into())))
     })
+}
+
+/// The length of the message at the beginning, if it is whole: TLS record, TPKT or fast path. Each is a segment of its own in
+/// the capture, since tshark does not put fast-path messages together.
+fn message(bytes: &[u8]) -> Option<usize> {
+    let length = match *bytes {
+        [0x14..=0x17, 3, _, high, low, ..] => usize::from(u16::from_be_bytes([high, low])) + 5,
+        [3, _, high, low, ..] => usize::from(u16::from_be_bytes([high, low])),
+        [first, high, low, ..] if first != 3 && high & 0x80 != 0 => {
+            usize::from(u16::from_be_bytes([high & 0x7F, low]))
+        }
+        [first, length, ..] if first != 3 && length & 0x80 == 0 => usize::from(length),
+        _ => return None,
+    };
+    (1..=bytes.len()).contains(&length).then_some(length)
 }
 
 /// The shadow server goes by the address that somebody comes from.
@@ -137,8 +161,15 @@ struct Record<'s> {
 }
 
 impl Record<'_> {
-    /// A segment of an end.
+    /// What an end says.
     fn write(&mut self, from: usize, flags: u8, data: &[u8]) -> std::io::Result<()> {
+        if data.len() <= SEGMENT {
+            return self.segment(from, flags, data);
+        }
+        data.chunks(SEGMENT).try_for_each(|data| self.segment(from, flags, data))
+    }
+
+    fn segment(&mut self, from: usize, flags: u8, data: &[u8]) -> std::io::Result<()> {
         let to = 1 - from;
         let acknowledged = if flags & ACK == 0 { 0 } else { self.next[to] };
         let packet = packet(self.ends[from], self.ends[to], [self.next[from], acknowledged], flags, data);

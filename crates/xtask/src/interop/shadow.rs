@@ -13,6 +13,7 @@ use super::paint::Canvas;
 use super::program::{Killed, Program};
 use super::relay::Relay;
 use super::screen::{Picture, wait_for};
+use super::tshark::{Protection, judge};
 use super::xvfb::Xvfb;
 use super::{Lane, PASSWORD, until};
 use crate::run::Result;
@@ -106,13 +107,16 @@ struct Way<'w> {
     server: &'w str,
     expert: &'w str,
     connected: serde_json::Value,
-    /// What is to be in the capture.
+    /// How tshark can read it, if it can.
+    readable: Option<Protection>,
+    /// Of the picture.
     number: usize,
 }
 
 pub fn tls(lane: &Lane) -> Result {
     let connected = json!({ "protection": "tls", "key": "unavailable" });
-    let way = Way { server: "", expert: "--security tls", connected, number: 1 };
+    let way =
+        Way { server: "", expert: "--security tls", connected, readable: Some(Protection::Tls), number: 1 };
     seen(lane, "shadow-tls", &way)
 }
 
@@ -121,7 +125,7 @@ pub fn rdp(lane: &Lane) -> Result {
     for (number, security) in [(2, "any"), (3, "rdp")] {
         let connected = json!({ "protection": "none", "key": "unavailable" });
         let expert = &format!("--security {security} --encryption none");
-        let way = Way { server: "/sec:rdp", expert, connected, number };
+        let way = Way { server: "/sec:rdp", expert, connected, readable: Some(Protection::None), number };
         seen(lane, &format!("shadow-{security}"), &way).map_err(|e| format!("--security {security}: {e}"))?;
     }
     Ok(())
@@ -132,7 +136,7 @@ pub fn rc4(lane: &Lane) -> Result {
     for (number, bits) in [(4, "40"), (5, "56"), (6, "128")] {
         let connected = json!({ "protection": "rc4", "bits": 128, "both_ways": true, "key": "match" });
         let expert = &format!("--security any --source 127.0.0.2 --key-policy require --encryption {bits}");
-        let way = Way { server: "/sec:rdp", expert, connected, number };
+        let way = Way { server: "/sec:rdp", expert, connected, readable: None, number };
         seen(lane, &format!("shadow-rc4-{bits}"), &way).map_err(|e| format!("{bits} bits: {e}"))?;
     }
     Ok(())
@@ -177,8 +181,10 @@ fn seen(lane: &Lane, name: &str, way: &Way<'_>) -> Result {
     expert.say("/quit")?;
     expert.wait("closed")?;
     expert.ends_well()?;
-    relay.ended()?;
-    if shadow.server.runs() { Ok(()) } else { Err("the shadow server has ended".into()) }
+    if !shadow.server.runs() {
+        return Err("the shadow server has ended".into());
+    }
+    way.readable.map_or(Ok(()), |protection| judge(lane, &relay, protection))
 }
 
 /// Waits until our expert sees a picture.
