@@ -7,6 +7,7 @@ mod relay;
 mod screen;
 mod shadow;
 mod tshark;
+mod x11;
 mod xvfb;
 
 use std::fs;
@@ -40,6 +41,8 @@ const EXPERTS: &[Scenario] = &[
     ("the same with an invitation of type 1", novice::type_1),
     ("xfreerdp with another PassStub is refused", novice::wrong_pass_stub),
     ("xfreerdp is refused by the user", novice::refused),
+    ("xfreerdp helps at an X11 display that our novice shares", x11::freerdp),
+    ("our expert helps at it", x11::ours),
 ];
 
 /// freerdp-shadow-cli as novice.

@@ -149,7 +149,8 @@ fn invite(lane: &Lane, address: SocketAddr, key: &[u8]) -> Result<PathBuf> {
     lane.invite(2, &[address], Some(&path))
 }
 
-fn expert(lane: &Lane, file: &Path, arguments: &str) -> Result<Program> {
+/// Our expert.
+pub fn expert(lane: &Lane, file: &Path, arguments: &str) -> Result<Program> {
     let mut expert = Command::new(&lane.program);
     expert.arg("expert").arg(file).args(["--password", PASSWORD]).args(arguments.split(' '));
     expert.arg("--tls-key-log").arg(lane.key_log()).arg("--receive-dir").arg(&lane.folder);

@@ -24,7 +24,8 @@ impl Xvfb {
     pub fn start(folder: &Path, size: &str) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|e| e.to_string())?;
         // A server that begins anew after its last client refuses the next for a moment.
-        let mut xvfb = command("Xvfb -displayfd 1 -noreset -nolisten tcp -screen 0");
+        // -r: a key that is held does not repeat itself.
+        let mut xvfb = command("Xvfb -displayfd 1 -noreset -r -nolisten tcp -screen 0");
         xvfb.arg(format!("{size}x24")).arg("-fbdir").arg(folder);
         let mut server = Killed::spawn(xvfb.stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let out = server.0.stdout.take().expect("piped");
@@ -46,8 +47,17 @@ impl Xvfb {
 
     /// Has xdotool do something in the window of xfreerdp.
     pub fn in_freerdp(&self, what: &[&str]) -> Result {
+        let window = ["search", "--sync", "--onlyvisible", "--name", "^FreeRDP", "windowfocus", "--sync"];
+        self.xdotool(&[&window, what].concat())
+    }
+
+    /// A key that was held by xdotool is not any more.
+    pub fn let_go(&self, key: &str) -> Result {
+        self.xdotool(&["keyup", key])
+    }
+
+    fn xdotool(&self, what: &[&str]) -> Result {
         let mut xdotool = Command::new("xdotool");
-        xdotool.args(["search", "--sync", "--onlyvisible", "--name", "^FreeRDP", "windowfocus", "--sync"]);
         let status = Killed::silent(xdotool.args(what).env("DISPLAY", &self.display))?.0.wait();
         let status = status.map_err(|e| format!("xdotool: {e}"))?;
         if status.success() { Ok(()) } else { Err(format!("xdotool ended with {status}")) }
