@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const DIGITS: &[u8] = b"0123456789";
-const SPECIAL: &[u8] = b"!@#$&^*()-+=";
+/// Without the `&` that Windows takes, too: FreeRDP 2 does not read `&amp;` as one, and its proof is wrong then.
+const SPECIAL: &[u8] = b"!@#$^*()-+=";
 const ANY: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*_";
 
 /// What each of the 14 characters is taken from, as in all stubs that Windows is known to have made.
@@ -17,8 +18,8 @@ const PATTERN: [&[u8]; 14] =
 /// happens once in 10^68 cases.
 const PATIENCE: usize = 64;
 
-/// A new PassStub of 14 characters: the third one of `!@#$&^*()-+=`, the fourth a digit, the fifth an upper case and
-/// the sixth a lower case letter, the others of `A-Z a-z 0-9 * _`; about 79 bits.
+/// A new PassStub of 14 characters: the third one of `!@#$^*()-+=`, the fourth a digit, the fifth an upper case and
+/// the sixth a lower case letter, the others of `A-Z a-z 0-9 * _`; about 76 bits.
 ///
 /// `fill` fills a slice with random bytes, which must come from a source fit for keys. All characters of an alphabet
 /// are equally likely. `None` when the source gives 64 bytes in a row that are of no use: then it is not random.

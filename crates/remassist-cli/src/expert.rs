@@ -1,10 +1,11 @@
 //! `remassist expert`.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use ra_rdp::rdp_standard_security::{ClientOptions, Methods};
-use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Protection, RdpError};
+use ra_rdp::{ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, Picture, Protection, RdpError};
 use remassist::core::text::TextDocument;
 use remassist::core::{Decode as _, DecodeOptions};
 use remassist::invitation::Invitation;
@@ -13,10 +14,13 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
-use crate::console::Console;
+use crate::console::{Console, Typed};
 use crate::recording::Recording;
 use crate::talk::Talk;
 use crate::{Failure, input, invite};
+
+/// The command that saves the screen.
+const SCREENSHOT: &str = "/screenshot ";
 
 pub fn run(args: &ExpertArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -79,12 +83,8 @@ async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failur
         console.complain(&format!("the recording has an end too early: {error}"))?;
     }
     if let Some(path) = args.screenshot.as_deref().filter(|_| screen) {
-        let mut png = Vec::new();
-        let saved = connection.screen().to_png(&mut png).and_then(|()| invite::save(path, &png));
-        saved.map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
-        let path = path.display().to_string();
-        let text = format!("the screen is saved as {path}");
-        console.say("screenshot", &text, json!({ "path": path }))?;
+        save(path, &connection.screen()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
+        saved(console, path)?;
     }
     match ended {
         Err(Failure::Input(message)) if established => console.say("connection_failed", &message, json!({})),
@@ -112,7 +112,12 @@ impl Helping<'_, '_> {
             let event = tokio::select! {
                 event = connection.next() => event.map_err(failed)?,
                 typed = self.talk.console.line() => {
-                    self.talk.typed(connection, typed?)?;
+                    match typed? {
+                        Typed::Line(line) if line.starts_with(SCREENSHOT) => {
+                            self.screenshot(connection, line.trim_start_matches(SCREENSHOT).trim())?;
+                        }
+                        typed => self.talk.typed(connection, typed)?,
+                    }
                     continue;
                 }
                 () = progress => {
@@ -141,6 +146,15 @@ impl Helping<'_, '_> {
                 }
                 Some(_) => {}
             }
+        }
+    }
+
+    /// Saves the screen as it is now.
+    fn screenshot(&mut self, connection: &ExpertConnection, path: &str) -> Result<(), Failure> {
+        let path = Path::new(path);
+        match save(path, &connection.screen()) {
+            Ok(()) => saved(self.talk.console, path),
+            Err(e) => self.talk.console.complain(&format!("{}: {e}", path.display())),
         }
     }
 
@@ -223,4 +237,16 @@ fn typing(text: &str) -> Vec<InputEvent> {
         }
     }
     events
+}
+
+fn save(path: &Path, picture: &Picture) -> io::Result<()> {
+    let mut png = Vec::new();
+    picture.to_png(&mut png)?;
+    invite::save(path, &png)
+}
+
+fn saved(console: &mut Console<'_>, path: &Path) -> Result<(), Failure> {
+    let path = path.display().to_string();
+    let text = format!("the screen is saved as {path}");
+    console.say("screenshot", &text, json!({ "path": path }))
 }

@@ -87,7 +87,11 @@ impl Side for ExpertConnection {
         self.session().close();
     }
     fn commands(&self) -> &'static [(&'static str, &'static str)] {
-        &[("/control", "ask for mouse and keyboard"), ("/release", "give them back")]
+        &[
+            ("/control", "ask for mouse and keyboard"),
+            ("/release", "give them back"),
+            ("/screenshot FILE", "save the screen as PNG"),
+        ]
     }
     fn command(&mut self, name: &str) -> Option<Result<(), Misuse>> {
         match name {
@@ -279,7 +283,7 @@ impl<'c, 'o> Talk<'c, 'o> {
                     ("/quit", "end the session"),
                 ];
                 for (name, what) in all.iter().chain(side.commands()) {
-                    self.console.say("help", &format!("{name:<12}{what}"), json!({}))?;
+                    self.console.say("help", &format!("{name:<18}{what}"), json!({}))?;
                 }
                 Ok(())
             }

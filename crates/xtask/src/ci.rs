@@ -19,7 +19,7 @@ const STEPS: &[Step] = &[
     ("windows", lanes::windows),
     ("miri", lanes::miri),
     ("fuzz smoke", fuzz::smoke),
-    ("interop", || interop::interop(None)),
+    ("interop", || interop::interop(interop::Options::default())),
     ("test", test),
 ];
 

@@ -1,18 +1,28 @@
 //! Real peers. docs/interop.md tells what each scenario proves.
 
 mod novice;
+mod paint;
+mod program;
+mod relay;
 mod screen;
+mod shadow;
+mod tshark;
+mod x11;
+mod xvfb;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::run::{Outcome, Result, apt, command, installed, output, root, sh};
+use program::Killed;
+use xvfb::Xvfb;
+
+use crate::run::{Outcome, Result, apt, installed, output, root, sh};
 
 /// How long one event may take; only a failure ever takes so long.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -20,7 +30,8 @@ const PASSWORD: &str = "Pass123!";
 
 type Scenario = (&'static str, fn(&Lane) -> Result);
 
-const SCENARIOS: &[Scenario] = &[
+/// xfreerdp as expert.
+const EXPERTS: &[Scenario] = &[
     ("a type 2 invitation brings the expert to our address", type_2),
     ("a type 2 invitation with the wrong password does not", type_2_wrong_password),
     ("a type 1 invitation brings the expert to our address", type_1),
@@ -30,19 +41,54 @@ const SCENARIOS: &[Scenario] = &[
     ("the same with an invitation of type 1", novice::type_1),
     ("xfreerdp with another PassStub is refused", novice::wrong_pass_stub),
     ("xfreerdp is refused by the user", novice::refused),
+    ("xfreerdp helps at an X11 display that our novice shares", x11::freerdp),
+    ("our expert helps at it", x11::ours),
 ];
 
-/// Runs every scenario, a failed one twice.
-pub fn interop(program: Option<PathBuf>) -> Result<Outcome> {
-    let all = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
-    if !all() {
-        apt("freerdp2-x11 xvfb xdotool");
-        if !all() {
-            println!("!!!! SKIPPED: xfreerdp, Xvfb and xdotool are not installed and cannot be !!!!");
-            return Ok(Outcome::Skipped("no xfreerdp, Xvfb or xdotool".into()));
-        }
+/// freerdp-shadow-cli as novice.
+const NOVICES: &[Scenario] = &[
+    ("our expert sees what freerdp-shadow-cli shares: TLS", shadow::tls),
+    ("our expert sees it without any encryption", shadow::rdp),
+    ("our expert sees it with RC4", shadow::rc4),
+    (
+        "our expert leaves freerdp-shadow-cli with another key than that of the invitation",
+        shadow::another_key,
+    ),
+];
+
+/// How the lane is run.
+#[derive(Default)]
+pub struct Options {
+    /// Another build of `remassist`.
+    pub program: Option<PathBuf>,
+    /// Only scenarios with this in their name.
+    pub only: Option<String>,
+    /// Where the files of the lane stay.
+    pub keep: Option<PathBuf>,
+}
+
+/// Runs the scenarios, a failed one twice.
+pub fn interop(options: Options) -> Result<Outcome> {
+    let has_experts = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
+    let has_novices = || installed("freerdp-shadow-cli");
+    if !has_experts() || !has_novices() || !tshark::is_there() {
+        apt("freerdp2-x11 freerdp2-shadow-x11 xvfb xdotool tshark");
     }
-    let program = match program {
+    let skipped = |what: &str| println!("!!!! SKIPPED: {what} not installed and cannot be !!!!");
+    if !has_experts() {
+        skipped("xfreerdp, Xvfb and xdotool are");
+        return Ok(Outcome::Skipped("no xfreerdp, Xvfb or xdotool".into()));
+    }
+    let mut scenarios = EXPERTS.to_vec();
+    if has_novices() {
+        scenarios.extend(NOVICES);
+    } else {
+        skipped("freerdp-shadow-cli is");
+    }
+    if !tshark::is_there() {
+        skipped("tshark is");
+    }
+    let program = match options.program {
         Some(path) => path,
         None => {
             sh("cargo build --quiet -p remassist-cli")?;
@@ -53,29 +99,32 @@ pub fn interop(program: Option<PathBuf>) -> Result<Outcome> {
     };
     let version = output("dpkg-query -W -f ${Version} freerdp2-x11").unwrap_or_else(|| "unknown".into());
     println!("peer: freerdp2-x11 {version}");
-    let lane = Lane::new(program)?;
-    for (name, scenario) in SCENARIOS {
+    let lane = Lane::new(program, options.keep)?;
+    let only = options.only.unwrap_or_default();
+    scenarios.retain(|(name, _)| name.contains(&only));
+    for (name, scenario) in &scenarios {
+        let begun = Instant::now();
         let result = scenario(&lane).or_else(|first| {
             println!("{name}: {first}; once more");
             scenario(&lane)
         });
         match result {
-            Ok(()) => println!("ok: {name}"),
+            Ok(()) => println!("ok: {name} ({:.1} s)", begun.elapsed().as_secs_f64()),
             Err(e) => return Err(format!("{name}: {e}")),
         }
     }
-    Ok(Outcome::Passed(format!("{} scenarios with freerdp2-x11 {version}", SCENARIOS.len())))
+    Ok(Outcome::Passed(format!("{} scenarios with freerdp2-x11 {version}", scenarios.len())))
 }
 
 fn type_2(lane: &Lane) -> Result {
     let listener = Listener::new()?;
-    let file = lane.invite(2, &[listener.address])?;
+    let file = lane.invite(2, &[listener.address], None)?;
     lane.expert(&file, PASSWORD, None, &listener)?.connection_request()
 }
 
 fn type_2_wrong_password(lane: &Lane) -> Result {
     let listener = Listener::new()?;
-    let file = lane.invite(2, &[listener.address])?;
+    let file = lane.invite(2, &[listener.address], None)?;
     match lane.expert(&file, "Pass123?", None, &listener)? {
         Event::Ended(_) => Ok(()),
         Event::Connected(_) => Err("the expert connected with a wrong password".into()),
@@ -86,7 +135,7 @@ fn type_2_wrong_password(lane: &Lane) -> Result {
 fn type_1(lane: &Lane) -> Result {
     let listener = Listener::new()?;
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-    let file = lane.invite(1, &[nowhere, listener.address])?;
+    let file = lane.invite(1, &[nowhere, listener.address], None)?;
     lane.expert(&file, PASSWORD, Some(listener.address), &listener)?.connection_request()
 }
 
@@ -136,39 +185,38 @@ impl Listener {
     }
 }
 
-/// What the scenarios share: the program that writes, a display, a folder that is removed at the end.
+/// What the scenarios share: the program that writes, a display for xfreerdp, a folder that is removed at the end.
 struct Lane {
     program: PathBuf,
     folder: PathBuf,
-    display: String,
-    _xvfb: Killed,
+    keep: bool,
+    tshark: bool,
+    xvfb: Xvfb,
 }
 
 impl Lane {
-    fn new(program: PathBuf) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("remassist-interop-{}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-        let mut xvfb = command("Xvfb -displayfd 1 -screen 0 1024x768x24 -nolisten tcp -fbdir");
-        xvfb.arg(&folder);
-        let mut xvfb = Killed::spawn(xvfb.stdout(Stdio::piped()).stderr(Stdio::null()))?;
-        let out = xvfb.0.stdout.take().expect("piped");
-        let (sender, number) = mpsc::channel();
-        thread::spawn(move || {
-            let mut line = String::new();
-            let _read = BufReader::new(out).read_line(&mut line);
-            let _nobody_waits = sender.send(line.trim().to_owned());
-        });
-        let number = number.recv_timeout(DEADLINE).ok().filter(|n| !n.is_empty());
-        let display = format!(":{}", number.ok_or("Xvfb does not start")?);
-        Ok(Self { program, folder, display, _xvfb: xvfb })
+    fn new(program: PathBuf, keep: Option<PathBuf>) -> Result<Self> {
+        let other = || std::env::temp_dir().join(format!("remassist-interop-{}", std::process::id()));
+        let (keep, folder) = (keep.is_some(), keep.unwrap_or_else(other));
+        let folder = std::path::absolute(folder).map_err(|e| e.to_string())?;
+        let xvfb = Xvfb::start(&folder.join("expert"), "1024x768")?;
+        Ok(Self { program, folder, keep, tshark: tshark::is_there(), xvfb })
+    }
+
+    /// Where our programs leave the secrets of TLS.
+    fn key_log(&self) -> PathBuf {
+        self.folder.join("keys.log")
     }
 
     /// An invitation by our program.
-    fn invite(&self, kind: u8, addresses: &[SocketAddr]) -> Result<PathBuf> {
+    fn invite(&self, kind: u8, addresses: &[SocketAddr], public_key: Option<&Path>) -> Result<PathBuf> {
         let file = self.folder.join(format!("type{kind}.msrcIncident"));
         let mut invite = Command::new(&self.program);
         invite.args(["invite", "--name", "novice", "--minutes", "10", "--password", PASSWORD, "--type"]);
         invite.arg(kind.to_string()).arg("--out").arg(&file);
+        if let Some(path) = public_key {
+            invite.arg("--public-key").arg(path);
+        }
         for address in addresses {
             invite.args(["--address", &address.to_string()]);
         }
@@ -181,7 +229,7 @@ impl Lane {
         let mut expert = Command::new("xfreerdp");
         expert.arg(file).arg(format!("/assistance:{password}")).arg("/cert:ignore");
         expert.args(address.map(|a| format!("/v:{a}")));
-        expert.env("DISPLAY", &self.display).env("HOME", &self.folder).stdin(Stdio::null());
+        expert.env("DISPLAY", &self.xvfb.display).env("HOME", &self.folder).stdin(Stdio::null());
         expert
     }
 
@@ -209,22 +257,22 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.folder);
+        if !self.keep {
+            let _gone = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 
-/// A child that does not outlive its value.
-struct Killed(Child);
-
-impl Killed {
-    fn spawn(command: &mut Command) -> Result<Self> {
-        command.spawn().map(Self).map_err(|e| format!("{}: {e}", command.get_program().display()))
-    }
-}
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ended = self.0.kill();
-        let _reaped = self.0.wait();
+/// Looks again and again until there is something, or a deadline is over.
+fn until<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if begun.elapsed() > DEADLINE {
+            return Err(format!("{what} did not come in {} s", DEADLINE.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }

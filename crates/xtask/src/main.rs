@@ -19,7 +19,8 @@ Usage: cargo xtask <task>
   soak [--only tests|fuzz] [--seconds N] [--jobs N]
                                             sessions over RDP killed 200 times and loaded with 100 MB files, then every
                                             fuzz target for 10 minutes; writes docs/soak.md
-  interop [--program PATH]                  real peers against what the program writes";
+  interop [--program PATH] [--only TEXT] [--keep DIR]
+                                            real peers against what the program writes";
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -57,9 +58,12 @@ fn dispatch(task: &str, mut arguments: Vec<String>) -> Result {
             }
         }
         "interop" => {
-            let program: Option<std::path::PathBuf> = option(&mut arguments, "--program")?;
+            let program = option(&mut arguments, "--program")?;
+            let only = option(&mut arguments, "--only")?;
+            let keep = option(&mut arguments, "--keep")?;
             none_left(&arguments)?;
-            interop::interop(program).map(|outcome| println!("interop: {outcome}"))
+            interop::interop(interop::Options { program, only, keep })
+                .map(|outcome| println!("interop: {outcome}"))
         }
         _ => Err(USAGE.into()),
     }

@@ -179,10 +179,31 @@ fn step<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
 ) -> Result<(), RdpError> {
     let name = connector.state().name();
+    let initial = matches!(connector.state, ClientConnectorState::BasicSettingsExchangeSendInitial { .. });
     let mut out = WriteBuf::new();
     connector.step(input, None, &mut out).map_err(|_| RdpError::Connection(name))?;
-    wire.send(out.filled());
+    if initial {
+        let mut frame = out.filled().to_vec();
+        mend(&mut frame);
+        wire.send(&frame);
+    } else {
+        wire.send(out.filled());
+    }
     Ok(())
+}
+
+/// IronRDP says that connectPDU of its Connect Initial is two bytes shorter than it is ([MS-RDPBCGR] 2.2.1.3, T.124 8.7).
+fn mend(connect_initial: &mut [u8]) {
+    // ConnectData::Key: the object identifier of T.124; the length follows.
+    const KEY: [u8; 7] = [0x00, 0x05, 0x00, 0x14, 0x7C, 0x00, 0x01];
+    let at = connect_initial.windows(KEY.len()).position(|bytes| bytes == KEY);
+    let rest = at.and_then(|at| connect_initial.get_mut(at.saturating_add(KEY.len())..));
+    // A PER length of two bytes, as all are from 128 on.
+    if let Some((length @ [0x80..=0xBF, _], rest)) = rest.and_then(<[u8]>::split_first_chunk_mut)
+        && let Ok(count @ ..0x4000) = u16::try_from(rest.len())
+    {
+        *length = (0x8000 | count).to_be_bytes();
+    }
 }
 
 async fn finish(

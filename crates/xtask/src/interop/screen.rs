@@ -1,66 +1,117 @@
-//! What is to be seen on the display of Xvfb, and typing on it.
+//! Pictures: what is to be seen on a display of Xvfb, what is painted there, what our expert has seen.
 
-use std::fs;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
 
-use super::{DEADLINE, Lane};
+use super::until;
+use super::xvfb::Xvfb;
 use crate::run::Result;
 
-/// The picture that `remassist novice --display test` shares, at a place of it: blue, green, red.
-fn shared(x: usize, y: usize) -> [u8; 3] {
-    if x.is_multiple_of(64) || y.is_multiple_of(64) {
-        return [255; 3];
-    }
-    [y / 3, x / 4, x / 8 + y / 8].map(|n| (n % 256) as u8)
+/// The picture that `remassist novice --display test` shares.
+const TEST: (usize, usize) = (800, 600);
+
+/// Rows of pixels: blue, green, red.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
+    pub pixels: Vec<[u8; 3]>,
 }
 
-const SIZE: (usize, usize) = (800, 600);
+impl Picture {
+    pub fn new(width: usize, height: usize, mut pixel: impl FnMut(usize, usize) -> [u8; 3]) -> Self {
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        Self { width, height, pixels: places.map(|(x, y)| pixel(x, y)).collect() }
+    }
 
-/// Waits until the shared picture is on the display, wherever its window is.
-pub fn wait_for_picture(lane: &Lane) -> Result {
-    let begun = Instant::now();
-    loop {
-        let screen = fs::read(lane.folder.join("Xvfb_screen0")).map_err(|e| e.to_string())?;
-        match differences(&screen) {
-            Some(0) => return Ok(()),
-            other if begun.elapsed() > DEADLINE => {
-                return Err(format!("the picture is not on the screen: {other:?} places differ"));
+    /// What `remassist novice --display test` shares.
+    pub fn test() -> Self {
+        Self::new(TEST.0, TEST.1, |x, y| {
+            if x.is_multiple_of(64) || y.is_multiple_of(64) {
+                return [255; 3];
             }
-            _ => thread::sleep(Duration::from_millis(50)),
+            [y / 3, x / 4, x / 8 + y / 8].map(byte)
+        })
+    }
+
+    /// Something to paint, of another look for every number: a grid, shades, one colour, and noise that no codec makes
+    /// smaller.
+    pub fn painted(width: usize, height: usize, number: usize) -> Self {
+        let mut noise = 0x9E37_79B9_u32.wrapping_mul(u32::try_from(number).unwrap_or_default() | 1);
+        Self::new(width, height, |x, y| {
+            noise ^= noise << 13;
+            noise ^= noise >> 17;
+            noise ^= noise << 5;
+            match (x / 97 + y / 61 + number) % 5 {
+                _ if (x + 7 * number).is_multiple_of(50) || (y + 11 * number).is_multiple_of(40) => [255; 3],
+                0 => noise.to_le_bytes().first_chunk().copied().unwrap_or_default(),
+                1 => [30 * number, 200, 90].map(byte),
+                2 => [0; 3],
+                _ => [y / 3, x / 4 + 40 * number, x / 8 + y / 8].map(byte),
+            }
+        })
+    }
+
+    /// A dump of X11 with 32 bits for each pixel.
+    pub fn from_xwd(path: &Path) -> Result<Self> {
+        let xwd = fs::read(path).map_err(|e| e.to_string())?;
+        let field = |n: usize| {
+            let bytes = xwd.get(4 * n..4 * n + 4)?.try_into().ok()?;
+            usize::try_from(u32::from_be_bytes(bytes)).ok()
+        };
+        let read = || {
+            let pixels = field(0)? + field(19)? * 12;
+            let (width, height, stride) = (field(4)?, field(5)?, field(12)?);
+            let end = pixels + height.checked_mul(stride)?;
+            let rows = xwd.get(pixels..end)?.chunks_exact(stride);
+            let row =
+                |row: &[u8]| row.chunks_exact(4).take(width).map(|p| [p[0], p[1], p[2]]).collect::<Vec<_>>();
+            Some(Self { width, height, pixels: rows.flat_map(row).collect() })
+        };
+        read().ok_or_else(|| "the dump of the display is not whole".into())
+    }
+
+    /// A screenshot of our expert.
+    pub fn from_png(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| e.to_string())?;
+        let read = || {
+            let mut reader = png::Decoder::new(BufReader::new(file)).read_info()?;
+            let mut bytes = vec![0; reader.output_buffer_size().unwrap_or_default()];
+            let info = reader.next_frame(&mut bytes)?;
+            let pixels = bytes.chunks_exact(3).map(|p| [p[2], p[1], p[0]]).collect();
+            Ok(Self { width: info.width as usize, height: info.height as usize, pixels })
+        };
+        read().map_err(|e: png::DecodingError| format!("{}: {e}", path.display()))
+    }
+
+    /// How many pixels are not those of another picture, which may be smaller and stands in the upper left corner then.
+    fn differences(&self, other: &Self) -> usize {
+        if self.width < other.width || self.height < other.height {
+            return usize::MAX;
         }
+        let rows = self.pixels.chunks_exact(self.width).zip(other.pixels.chunks_exact(other.width));
+        rows.map(|(own, other)| own.iter().zip(other).filter(|(own, other)| own != other).count()).sum()
     }
 }
 
-/// How many of the places looked at differ, in an XWD dump of 32 bits for each pixel; the window stands in the corner.
-fn differences(xwd: &[u8]) -> Option<usize> {
-    let field = |n: usize| {
-        let bytes = xwd.get(4 * n..4 * n + 4)?.try_into().ok()?;
-        usize::try_from(u32::from_be_bytes(bytes)).ok()
-    };
-    let pixels = field(0)? + field(19)? * 12;
-    let stride = field(12)?;
-    let at = |x: usize, y: usize| xwd.get(pixels + y * stride + x * 4..)?.get(..3);
-    let places = (0..SIZE.1).step_by(7).flat_map(|y| (0..SIZE.0).step_by(3).map(move |x| (x, y)));
-    Some(places.filter(|(x, y)| at(*x, *y) != Some(&shared(*x, *y)[..])).count())
+fn byte(n: usize) -> u8 {
+    (n % 256) as u8
 }
 
-/// Types into the window of xfreerdp.
-pub fn key(lane: &Lane, key: &str) -> Result {
-    let mut xdotool = Command::new("xdotool");
-    xdotool.args([
-        "search",
-        "--sync",
-        "--onlyvisible",
-        "--name",
-        "^FreeRDP",
-        "windowfocus",
-        "--sync",
-        "key",
-        key,
-    ]);
-    xdotool.env("DISPLAY", &lane.display).stdout(Stdio::null()).stderr(Stdio::null());
-    let status = xdotool.status().map_err(|e| format!("xdotool: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("xdotool ended with {status}")) }
+/// Waits until a picture, which is got anew each time, is the one that is wanted.
+pub fn wait_for(wanted: &Picture, mut shown: impl FnMut() -> Result<Picture>) -> Result {
+    let mut last = None;
+    let mut compare = || {
+        let differences = shown()?.differences(wanted);
+        last = Some(differences);
+        Ok((differences == 0).then_some(()))
+    };
+    let result = until("the picture", &mut compare);
+    result.map_err(|e| format!("{e}; places that differ: {last:?}"))
+}
+
+/// Waits until a picture is in the corner of a display.
+pub fn wait_on(xvfb: &Xvfb, wanted: &Picture) -> Result {
+    wait_for(wanted, || xvfb.screen())
 }

@@ -1,0 +1,65 @@
+//! Displays without a screen, and what is done on them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use super::DEADLINE;
+use super::program::Killed;
+use super::screen::Picture;
+use crate::run::{Result, command};
+
+/// A display that keeps its frame buffer in a file.
+pub struct Xvfb {
+    pub display: String,
+    folder: PathBuf,
+    _server: Killed,
+}
+
+impl Xvfb {
+    /// `size`: as `1024x768`.
+    pub fn start(folder: &Path, size: &str) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|e| e.to_string())?;
+        // A server that begins anew after its last client refuses the next for a moment.
+        // -r: a key that is held does not repeat itself.
+        let mut xvfb = command("Xvfb -displayfd 1 -noreset -r -nolisten tcp -screen 0");
+        xvfb.arg(format!("{size}x24")).arg("-fbdir").arg(folder);
+        let mut server = Killed::spawn(xvfb.stdout(Stdio::piped()).stderr(Stdio::null()))?;
+        let out = server.0.stdout.take().expect("piped");
+        let (sender, number) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _read = BufReader::new(out).read_line(&mut line);
+            let _nobody_waits = sender.send(line.trim().to_owned());
+        });
+        let number = number.recv_timeout(DEADLINE).ok().filter(|n| !n.is_empty());
+        let display = format!(":{}", number.ok_or("Xvfb does not start")?);
+        Ok(Self { display, folder: folder.into(), _server: server })
+    }
+
+    /// The frame buffer.
+    pub fn screen(&self) -> Result<Picture> {
+        Picture::from_xwd(&self.folder.join("Xvfb_screen0"))
+    }
+
+    /// Has xdotool do something in the window of xfreerdp.
+    pub fn in_freerdp(&self, what: &[&str]) -> Result {
+        let window = ["search", "--sync", "--onlyvisible", "--name", "^FreeRDP", "windowfocus", "--sync"];
+        self.xdotool(&[&window, what].concat())
+    }
+
+    /// A key that was held by xdotool is not any more.
+    pub fn let_go(&self, key: &str) -> Result {
+        self.xdotool(&["keyup", key])
+    }
+
+    fn xdotool(&self, what: &[&str]) -> Result {
+        let mut xdotool = Command::new("xdotool");
+        let status = Killed::silent(xdotool.args(what).env("DISPLAY", &self.display))?.0.wait();
+        let status = status.map_err(|e| format!("xdotool: {e}"))?;
+        if status.success() { Ok(()) } else { Err(format!("xdotool ended with {status}")) }
+    }
+}
