@@ -7,6 +7,9 @@ mod downloads;
 mod dvc;
 mod error;
 mod expert;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod invite;
 mod novice;

@@ -6,6 +6,7 @@ mod connstring;
 mod core;
 mod invitation;
 mod rccommand;
+mod rdp;
 mod session;
 mod standard_security;
 
@@ -21,6 +22,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         core::ALL,
         invitation::ALL,
         rccommand::ALL,
+        rdp::ALL,
         session::ALL,
         standard_security::ALL,
     ]
