@@ -1,6 +1,6 @@
 //! The channels of a session over those of an RDP connection ([MS-RA] 2.1).
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use ra_session::{Channel, Input, Role};
 
 use crate::RdpError;
@@ -116,18 +116,25 @@ impl Channels {
     pub(crate) fn send(
         &mut self,
         channel: Channel,
-        message: &[u8],
+        mut message: impl Buf,
         out: &mut BytesMut,
     ) -> Result<(), RdpError> {
-        if let Some(tape) = &mut self.tape {
-            tape.record(self.role, channel, Passed::Message(message.into()));
-        }
+        let Some(tape) = &mut self.tape else { return self.put(channel, message, out) };
+        let whole = message.copy_to_bytes(message.remaining());
+        tape.record(self.role, channel, Passed::Message((&whole[..]).into()));
+        self.put(channel, whole, out)
+    }
+
+    fn put(&mut self, channel: Channel, message: impl Buf, out: &mut BytesMut) -> Result<(), RdpError> {
         let fixed = match channel {
             Channel::Remdesk => self.ids.remdesk,
             Channel::Encomsp => self.ids.encomsp,
             _ => {
-                self.dvc.send(channel, message)?;
-                return self.flush(out);
+                // What was said before comes before it.
+                self.flush(out)?;
+                let Some(id) = self.ids.drdynvc else { return Ok(()) };
+                let route = self.route(id);
+                return self.dvc.send(channel, message, |pdu| route.message(pdu, out));
             }
         };
         fixed.map_or(Ok(()), |id| self.route(id).message(message, out))
@@ -155,6 +162,6 @@ impl Channels {
     pub(crate) fn flush(&mut self, out: &mut BytesMut) -> Result<(), RdpError> {
         let Some(id) = self.ids.drdynvc else { return Ok(()) };
         let route = self.route(id);
-        self.dvc.take_output().iter().try_for_each(|pdu| route.message(pdu, out))
+        self.dvc.take_output().iter().try_for_each(|pdu| route.message(&pdu[..], out))
     }
 }

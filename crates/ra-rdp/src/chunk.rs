@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut as _, BytesMut};
-use ironrdp_core::{Decode as _, ReadCursor, encode_vec};
+use bytes::{Buf, BufMut as _, BytesMut};
+use ironrdp_core::{Decode as _, ReadCursor};
 use ironrdp_pdu::mcs::{SendDataIndication, SendDataRequest};
 use ironrdp_pdu::x224::X224;
 use ra_session::Role;
@@ -82,50 +82,66 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Appends user data of MCS, with X.224 and TPKT around it.
-    pub(crate) fn data(self, user_data: Vec<u8>, out: &mut BytesMut) -> Result<(), RdpError> {
-        let (initiator_id, channel_id, user_data) = (self.initiator, self.channel, Cow::Owned(user_data));
-        let frame = match self.role {
-            Role::Expert => encode_vec(&X224(SendDataRequest { initiator_id, channel_id, user_data })),
-            Role::Novice => encode_vec(&X224(SendDataIndication { initiator_id, channel_id, user_data })),
-        };
-        out.extend_from_slice(&frame.map_err(|_| RdpError::Protocol("a message that cannot be written"))?);
-        Ok(())
+    /// Appends a message in chunks. The bytes of files come along here: each is copied once.
+    pub(crate) fn message(self, mut message: impl Buf, out: &mut BytesMut) -> Result<(), RdpError> {
+        let length = u32::try_from(message.remaining());
+        let length = length.map_err(|_| RdpError::Protocol("a message that is too long"))?;
+        let mut first = FIRST;
+        loop {
+            let size = message.remaining().min(CHUNK);
+            let last = if size == message.remaining() { LAST } else { 0 };
+            self.header(size, length, SHOW_PROTOCOL | first | last, out);
+            out.put((&mut message).take(size));
+            if last != 0 {
+                return Ok(());
+            }
+            first = 0;
+        }
     }
 
-    /// Appends a message in chunks.
-    pub(crate) fn message(self, message: &[u8], out: &mut BytesMut) -> Result<(), RdpError> {
-        let length =
-            u32::try_from(message.len()).map_err(|_| RdpError::Protocol("a message that is too long"))?;
-        let count = message.len().div_ceil(CHUNK).max(1);
-        for n in 0..count {
-            let start = n.saturating_mul(CHUNK);
-            let chunk =
-                message.get(start..message.len().min(start.saturating_add(CHUNK))).unwrap_or_default();
-            let first = if n == 0 { FIRST } else { 0 };
-            let last = if n.saturating_add(1) == count { LAST } else { 0 };
-            let mut data = Vec::with_capacity(chunk.len().saturating_add(8));
-            data.put_u32_le(length);
-            data.put_u32_le(SHOW_PROTOCOL | first | last);
-            data.put_slice(chunk);
-            self.data(data, out)?;
+    /// Appends what stands before a chunk: TPKT, X.224 data and MCS Send Data ([T.123] 8, [T.125] 7), as IronRDP writes them,
+    /// and CHANNEL_PDU_HEADER ([MS-RDPBCGR] 2.2.6.1.1). `size`: bytes of the chunk, at most [`CHUNK`].
+    fn header(self, size: usize, length: u32, flags: u32, out: &mut BytesMut) {
+        /// Of the first user.
+        const FIRST_USER: u16 = 1001;
+        /// TPKT, X.224 and MCS, with a length of two bytes.
+        const BEFORE: u16 = 15;
+        let user_data = u16::try_from(size).unwrap_or_default().saturating_add(8);
+        let short = user_data < 0x80;
+        let [t1, t0] = user_data.saturating_add(BEFORE).saturating_sub(short.into()).to_be_bytes();
+        let send = match self.role {
+            Role::Expert => 0x64,
+            Role::Novice => 0x68,
+        };
+        let [i1, i0] = self.initiator.saturating_sub(FIRST_USER).to_be_bytes();
+        let [c1, c0] = self.channel.to_be_bytes();
+        let [u1, u0] = (user_data | 0x8000).to_be_bytes();
+        let [l0, l1, l2, l3] = length.to_le_bytes();
+        let [f0, f1, f2, f3] = flags.to_le_bytes();
+        let before = [3, 0, t1, t0, 2, 0xF0, 0x80, send, i1, i0, c1, c0, 0x70];
+        let header = [l0, l1, l2, l3, f0, f1, f2, f3];
+        out.put_slice(&before);
+        if short {
+            out.put_u8(u0);
+        } else {
+            out.put_slice(&[u1, u0]);
         }
-        Ok(())
+        out.put_slice(&header);
     }
 }
 
 /// MCS channel and user data of a frame that carries data; `None` for any other frame.
-pub(crate) fn user_data(role: Role, frame: &[u8]) -> Option<(u16, Vec<u8>)> {
+pub(crate) fn user_data(role: Role, frame: &[u8]) -> Option<(u16, Cow<'_, [u8]>)> {
     let mut cursor = ReadCursor::new(frame);
     // What an expert reads is an indication.
     Some(match role {
         Role::Expert => {
             let X224(data) = X224::<SendDataIndication<'_>>::decode(&mut cursor).ok()?;
-            (data.channel_id, data.user_data.into_owned())
+            (data.channel_id, data.user_data)
         }
         Role::Novice => {
             let X224(data) = X224::<SendDataRequest<'_>>::decode(&mut cursor).ok()?;
-            (data.channel_id, data.user_data.into_owned())
+            (data.channel_id, data.user_data)
         }
     })
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ironrdp_core::{Decode as _, Encode, ReadCursor, encode_vec};
+use bytes::Buf;
+use bytes::buf::{Chain, Take};
+use ironrdp_core::{Decode as _, Encode, ReadCursor, encode, encode_vec};
 use ironrdp_dvc::pdu::{
     CapabilitiesRequestPdu, CapabilitiesResponsePdu, CapsVersion, ClosePdu, CreateRequestPdu,
     CreateResponsePdu, CreationStatus, DataFirstPdu, DataPdu, DrdynvcClientPdu, DrdynvcDataPdu,
@@ -101,23 +103,31 @@ impl Dvc {
         }
     }
 
-    /// Sends a message ([MS-RDPEDYC] 3.1.5.1.4).
-    pub(crate) fn send(&mut self, channel: Channel, message: &[u8]) -> Result<(), RdpError> {
+    /// Gives the PDUs of a message to `send` ([MS-RDPEDYC] 3.1.5.1.4).
+    pub(crate) fn send<M: Buf>(
+        &self,
+        channel: Channel,
+        mut message: M,
+        mut send: impl FnMut(Chain<&[u8], Take<&mut M>>) -> Result<(), RdpError>,
+    ) -> Result<(), RdpError> {
         let open = self.channels.iter().find(|(_, c)| c.channel == channel && c.open);
         let Some((&id, _)) = open else { return Ok(()) };
-        let whole = message.len() <= DATA;
-        for (n, piece) in message.chunks(DATA).enumerate() {
-            let pdu = if n == 0 && !whole {
-                let length = u32::try_from(message.len());
-                let length = length.map_err(|_| RdpError::Protocol("a message that is too long"))?;
-                DrdynvcDataPdu::DataFirst(DataFirstPdu::new(id, length, piece.to_vec()))
+        let length = u32::try_from(message.remaining());
+        let length = length.map_err(|_| RdpError::Protocol("a message that is too long"))?;
+        let mut begun = message.remaining() <= DATA;
+        while message.has_remaining() {
+            let header = if begun {
+                DrdynvcDataPdu::Data(DataPdu::new(id, Vec::new()))
             } else {
-                DrdynvcDataPdu::Data(DataPdu::new(id, piece.to_vec()))
+                DrdynvcDataPdu::DataFirst(DataFirstPdu::new(id, length, Vec::new()))
             };
-            match self.role {
-                Role::Novice => self.push(&DrdynvcServerPdu::Data(pdu)),
-                Role::Expert => self.push(&DrdynvcClientPdu::Data(pdu)),
-            }
+            begun = true;
+            // The PDU without its data, as those of both roles are the same.
+            let mut buffer = [0; PDU - DATA];
+            let written = encode(&DrdynvcClientPdu::Data(header), &mut buffer);
+            let written = written.map_err(|_| RdpError::Protocol("a message that cannot be written"))?;
+            let header = buffer.get(..written).unwrap_or_default();
+            send(header.chain((&mut message).take(DATA)))?;
         }
         Ok(())
     }

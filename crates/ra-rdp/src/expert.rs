@@ -340,7 +340,9 @@ impl ExpertConnection {
     fn pump(&mut self) -> Result<Option<Event>, RdpError> {
         let event = loop {
             match self.session.poll() {
-                Output::Send { channel, bytes } => self.channels.send(channel, &bytes, self.wire.output())?,
+                Output::Send { channel, bytes } => {
+                    self.channels.send(channel, &bytes[..], self.wire.output())?
+                }
                 Output::Event(event) => {
                     self.uploads.follow(&event);
                     self.over |= matches!(event, Event::Closed(_));

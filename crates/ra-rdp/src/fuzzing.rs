@@ -72,7 +72,7 @@ pub fn conversation(input: &[u8]) {
             0 => (&mut *expert, &mut *novice, Role::Novice),
             _ => (&mut *novice, &mut *expert, Role::Expert),
         };
-        let Ok(()) = from.send(*channel, &message, &mut out) else { panic!("not sent") };
+        let Ok(()) = from.send(*channel, &message[..], &mut out) else { panic!("not sent") };
         let came = carry(from, to, reader, &mut out);
         let [Brought::Data(on, bytes)] = came.as_slice() else { panic!("{} came", came.len()) };
         assert!(on == channel && *bytes == message, "another message on {channel}");

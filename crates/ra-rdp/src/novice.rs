@@ -416,7 +416,9 @@ impl NoviceConnection {
     fn pump(&mut self) -> Result<Option<Event>, RdpError> {
         loop {
             match self.session.poll() {
-                Output::Send { channel, bytes } => self.channels.send(channel, &bytes, self.wire.output())?,
+                Output::Send { channel, bytes } => {
+                    self.channels.send(channel, &bytes[..], self.wire.output())?
+                }
                 Output::Open(channel) => self.channels.create(channel),
                 Output::Close(channel) => self.channels.close(channel),
                 Output::Event(event) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use ra_session::{Event, FileEvent, FileOffer, Files, Misuse, TransferId};
 
 use crate::RdpError;
@@ -84,7 +84,7 @@ impl Uploads {
         }
         let blocks = files.blocks(id, &self.buffer)?;
         for block in &blocks {
-            channels.send(blocks.channel(), &block.to_vec(), out)?;
+            channels.send(blocks.channel(), Buf::chain(block.header, block.data), out)?;
         }
         Ok(true)
     }
