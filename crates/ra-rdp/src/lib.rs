@@ -7,7 +7,9 @@ mod downloads;
 mod dvc;
 mod error;
 mod expert;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "internals")]
+mod framing;
+#[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod input;
@@ -29,6 +31,9 @@ pub use display::{DisplaySource, Picture, Rectangle, test_picture};
 pub use downloads::Downloads;
 pub use error::RdpError;
 pub use expert::{ExpertConnection, ExpertEvent, ExpertOptions, dial};
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use framing::Framing;
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};
 pub use invite::{FileType, KeyHashes, MadeInvitation, NewInvitation};
 pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
