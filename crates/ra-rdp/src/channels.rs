@@ -5,7 +5,7 @@ use ra_session::{Channel, Input, Role};
 
 use crate::RdpError;
 use crate::chunk::{Chunks, Route};
-use crate::dvc::{Came, Dvc};
+use crate::dvc::Dvc;
 use crate::record::{Passed, Recorder, Tape};
 
 /// MCS channels of the static channels; `None` for those that the expert did not ask for.
@@ -30,9 +30,13 @@ pub(crate) struct Channels {
 }
 
 /// What a channel brought for the session.
+#[derive(Debug)]
 pub(crate) enum Brought {
+    /// A channel can be used.
     Opened(Channel),
+    /// A channel is gone, or the expert did not take it.
     Closed(Channel),
+    /// A message.
     Data(Channel, Vec<u8>),
 }
 
@@ -71,10 +75,15 @@ impl Channels {
         }
     }
 
-    /// Takes the user data of an MCS channel; `None` when the channel is none of these.
-    pub(crate) fn receive(&mut self, channel: u16, data: &[u8]) -> Result<Option<Option<Brought>>, RdpError> {
+    /// Whether an MCS channel is one of these.
+    pub(crate) fn has(&self, channel: u16) -> bool {
+        [self.ids.remdesk, self.ids.encomsp, self.ids.drdynvc].contains(&Some(channel))
+    }
+
+    /// Takes the user data of one of these channels.
+    pub(crate) fn receive(&mut self, channel: u16, data: &[u8]) -> Result<Option<Brought>, RdpError> {
         let brought = self.take(channel, data)?;
-        if let (Some(tape), Some(Some(brought))) = (&mut self.tape, &brought) {
+        if let (Some(tape), Some(brought)) = (&mut self.tape, &brought) {
             match brought {
                 // Dynamic channels are created by the novice.
                 Brought::Opened(channel) => tape.record(Role::Novice, *channel, Passed::Opened),
@@ -87,25 +96,17 @@ impl Channels {
         Ok(brought)
     }
 
-    fn take(&mut self, channel: u16, data: &[u8]) -> Result<Option<Option<Brought>>, RdpError> {
-        let channel = Some(channel);
-        if channel == self.ids.remdesk {
-            let message = self.remdesk.take(data)?;
-            return Ok(Some(message.map(|m| Brought::Data(Channel::Remdesk, m.into_owned()))));
+    fn take(&mut self, channel: u16, data: &[u8]) -> Result<Option<Brought>, RdpError> {
+        let (chunks, fixed) = match Some(channel) {
+            id if id == self.ids.remdesk => (&mut self.remdesk, Some(Channel::Remdesk)),
+            id if id == self.ids.encomsp => (&mut self.encomsp, Some(Channel::Encomsp)),
+            _ => (&mut self.drdynvc, None),
+        };
+        let Some(message) = chunks.take(data)? else { return Ok(None) };
+        match fixed {
+            Some(channel) => Ok(Some(Brought::Data(channel, message.into_owned()))),
+            None => self.dvc.receive(&message),
         }
-        if channel == self.ids.encomsp {
-            let message = self.encomsp.take(data)?;
-            return Ok(Some(message.map(|m| Brought::Data(Channel::Encomsp, m.into_owned()))));
-        }
-        if channel != self.ids.drdynvc {
-            return Ok(None);
-        }
-        let Some(pdu) = self.drdynvc.take(data)? else { return Ok(Some(None)) };
-        Ok(Some(self.dvc.receive(&pdu)?.map(|came| match came {
-            Came::Opened(channel) => Brought::Opened(channel),
-            Came::Closed(channel) => Brought::Closed(channel),
-            Came::Data(channel, bytes) => Brought::Data(channel, bytes),
-        })))
     }
 
     fn route(&self, channel: u16) -> Route {
@@ -148,6 +149,11 @@ impl Channels {
     /// Has a dynamic channel created.
     pub(crate) fn create(&mut self, channel: Channel) {
         self.dvc.create(channel);
+    }
+
+    /// Whether a dynamic channel is being created.
+    pub(crate) fn is_opening(&self) -> bool {
+        self.dvc.is_opening()
     }
 
     /// Closes a dynamic channel.

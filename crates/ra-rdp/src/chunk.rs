@@ -15,6 +15,8 @@ const CHUNK: usize = 1600;
 const FIRST: u32 = 0x0000_0001;
 const LAST: u32 = 0x0000_0002;
 const SHOW_PROTOCOL: u32 = 0x0000_0010;
+/// CHANNEL_FLAG_SUSPEND and CHANNEL_FLAG_RESUME.
+const SUSPEND_RESUME: u32 = 0x0000_0060;
 /// PACKET_COMPRESSED, PACKET_AT_FRONT, PACKET_FLUSHED and the type: this side offers no compression.
 const COMPRESSED: u32 = 0x00EF_0000;
 
@@ -31,7 +33,8 @@ impl Chunks {
         Self { limit, expected: None, message: Vec::new() }
     }
 
-    /// Takes a chunk; gives the message that it completes.
+    /// Takes a chunk; gives the message that it completes. What asks to suspend or resume the channels is not heeded: a
+    /// novice has to ignore it, and an expert has little to send.
     pub(crate) fn take<'c>(&mut self, data: &'c [u8]) -> Result<Option<Cow<'c, [u8]>>, RdpError> {
         let broken = |what| Err(RdpError::Protocol(what));
         let Some((length, rest)) = data.split_first_chunk::<4>() else {
@@ -42,6 +45,9 @@ impl Chunks {
         };
         let (length, flags) = (u32::from_le_bytes(*length), u32::from_le_bytes(*flags));
         let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if flags & SUSPEND_RESUME != 0 && chunk.is_empty() {
+            return Ok(None);
+        }
         if flags & COMPRESSED != 0 {
             return broken("a compressed chunk, though compression was not offered");
         }
@@ -49,7 +55,10 @@ impl Chunks {
             return broken("a channel message that is too long");
         }
         match (flags & FIRST != 0, flags & LAST != 0, self.expected) {
-            (true, true, None) if chunk.len() == length => return Ok(Some(Cow::Borrowed(chunk))),
+            // [MS-RDPBCGR] 3.1.5.2.2: a whole message may come with both flags, or with none.
+            (true, true, None) | (false, false, None) if chunk.len() == length => {
+                return Ok(Some(Cow::Borrowed(chunk)));
+            }
             (true, false, None) => {
                 self.expected = Some(length);
                 self.message = Vec::new();

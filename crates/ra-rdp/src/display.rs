@@ -5,9 +5,10 @@ use std::io;
 use bytes::BytesMut;
 use ironrdp_core::{Encode as _, WriteCursor, encode_vec};
 use ironrdp_graphics::rdp6::{BgrAChannels, BitmapStreamEncoder};
-use ironrdp_pdu::bitmap::{BitmapData, BitmapUpdateData, Compression};
+use ironrdp_pdu::bitmap::{BitmapData, BitmapUpdateData, CompressedDataHeader, Compression};
 use ironrdp_pdu::fast_path::{EncryptionFlags, FastPathHeader, FastPathUpdatePdu, Fragmentation, UpdateCode};
 use ironrdp_pdu::geometry::InclusiveRectangle;
+use ironrdp_pdu::rdp::capability_sets::{CapabilitySet, GeneralExtraFlags};
 
 use crate::RdpError;
 
@@ -156,9 +157,43 @@ pub fn test_picture(width: u16, height: u16) -> Picture {
     picture
 }
 
+/// How an expert takes bitmaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// Bits of a pixel. Those of 32 are compressed.
+    bits: u16,
+    /// Compressed ones have a header of their own.
+    header: bool,
+}
+
+impl Format {
+    /// What its capabilities say ([MS-RDPBCGR] 2.2.7.1.1, 2.2.7.1.2).
+    ///
+    /// # Errors
+    /// [`RdpError::Protocol`] when it wants a palette.
+    pub(crate) fn of(capabilities: &[CapabilitySet]) -> Result<Self, RdpError> {
+        let mut format = Self { bits: 32, header: true };
+        for set in capabilities {
+            match set {
+                CapabilitySet::Bitmap(bitmap) => format.bits = bitmap.pref_bits_per_pix,
+                CapabilitySet::General(general) => {
+                    let flag = GeneralExtraFlags::NO_BITMAP_COMPRESSION_HDR;
+                    format.header = !general.extra_flags.contains(flag);
+                }
+                _ => {}
+            }
+        }
+        match format.bits {
+            15 | 16 | 24 | 32 => Ok(format),
+            _ => Err(RdpError::Protocol("a screen of fewer than 15 bits per pixel")),
+        }
+    }
+}
+
 /// What of a screen the expert has seen, and what has changed since.
 #[derive(Debug)]
 pub(crate) struct Tiles {
+    format: Format,
     seen: Picture,
     now: Picture,
     /// Tiles not looked at yet since `now` was taken, in reading order: the next one.
@@ -168,9 +203,9 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    pub(crate) fn new(width: u16, height: u16) -> Self {
+    pub(crate) fn new(width: u16, height: u16, format: Format) -> Self {
         let picture = Picture::new(width, height);
-        Self { seen: picture.clone(), now: picture, next: None, all: true }
+        Self { format, seen: picture.clone(), now: picture, next: None, all: true }
     }
 
     /// The size that the expert was told.
@@ -218,7 +253,7 @@ impl Tiles {
             };
             let changed = !self.now.rows(x, y, width, height).eq(self.seen.rows(x, y, width, height));
             if changed || self.all {
-                let tile = encode(&self.now, x, y, width, height)?;
+                let tile = encode(&self.now, Rectangle { x, y, width, height }, self.format)?;
                 out.extend_from_slice(&tile);
                 if self.next.is_none() {
                     self.finish();
@@ -237,7 +272,8 @@ impl Tiles {
 }
 
 /// One tile as a fast-path bitmap update: rows from bottom to top, width padded to a multiple of 4.
-fn encode(picture: &Picture, x: u16, y: u16, width: u16, height: u16) -> Result<Vec<u8>, RdpError> {
+fn encode(picture: &Picture, tile: Rectangle, format: Format) -> Result<Vec<u8>, RdpError> {
+    let Rectangle { x, y, width, height } = tile;
     let padded = width.next_multiple_of(4);
     let mut pixels = Vec::with_capacity(usize::from(padded) * usize::from(height) * PIXEL);
     for row in picture.rows(x, y, width, height).rev() {
@@ -247,17 +283,21 @@ fn encode(picture: &Picture, x: u16, y: u16, width: u16, height: u16) -> Result<
             pixels.extend_from_slice(&last);
         }
     }
-    let mut encoder = BitmapStreamEncoder::new(padded.into(), height.into());
-    let raw = pixels.len() / PIXEL * 3 + 2;
-    let mut data = vec![0; raw * 2];
-    let written = encoder.encode_bitmap::<BgrAChannels>(&pixels, &mut data, true).ok().filter(|n| *n <= raw);
-    let written = match written {
-        Some(written) => written,
-        None => encoder
-            .encode_bitmap::<BgrAChannels>(&pixels, &mut data, false)
-            .map_err(|_| RdpError::Protocol("a tile that cannot be written"))?,
+    let (pixel, _) = pixels.as_chunks::<PIXEL>();
+    let high = |byte: &u8, bits: u32| u16::from(*byte) >> (8 - bits);
+    let data: Vec<u8> = match format.bits {
+        15 => {
+            let pixel = pixel.iter().map(|[b, g, r, _]| high(r, 5) << 10 | high(g, 5) << 5 | high(b, 5));
+            pixel.flat_map(u16::to_le_bytes).collect()
+        }
+        16 => {
+            let pixel = pixel.iter().map(|[b, g, r, _]| high(r, 5) << 11 | high(g, 6) << 5 | high(b, 5));
+            pixel.flat_map(u16::to_le_bytes).collect()
+        }
+        24 => pixel.iter().flat_map(|[b, g, r, _]| [*b, *g, *r]).collect(),
+        _ => compress(&pixels, padded, height)?,
     };
-    let bitmap = BitmapData {
+    let mut bitmap = BitmapData {
         rectangle: InclusiveRectangle {
             left: x,
             top: y,
@@ -266,12 +306,41 @@ fn encode(picture: &Picture, x: u16, y: u16, width: u16, height: u16) -> Result<
         },
         width: padded,
         height,
-        bits_per_pixel: 32,
-        compression_flags: Compression::BITMAP_COMPRESSION | Compression::NO_BITMAP_COMPRESSION_HDR,
+        bits_per_pixel: format.bits,
+        compression_flags: Compression::empty(),
         compressed_data_header: None,
-        bitmap_data: data.get(..written).unwrap_or_default(),
+        bitmap_data: &data,
     };
+    if format.bits == 32 {
+        bitmap.compression_flags = Compression::BITMAP_COMPRESSION;
+        if format.header {
+            let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+            bitmap.compressed_data_header = Some(CompressedDataHeader {
+                main_body_size: length(&data),
+                scan_width: padded,
+                uncompressed_size: length(&pixels),
+            });
+        } else {
+            bitmap.compression_flags |= Compression::NO_BITMAP_COMPRESSION_HDR;
+        }
+    }
     fast_path(&BitmapUpdateData { rectangles: vec![bitmap] })
+}
+
+/// As an RDP 6.0 bitmap stream ([MS-RDPEGDI] 2.2.2.5.1), with or without run lengths, whichever is shorter.
+fn compress(pixels: &[u8], width: u16, height: u16) -> Result<Vec<u8>, RdpError> {
+    let mut encoder = BitmapStreamEncoder::new(width.into(), height.into());
+    let raw = pixels.len() / PIXEL * 3 + 2;
+    let mut data = vec![0; raw * 2];
+    let written = encoder.encode_bitmap::<BgrAChannels>(pixels, &mut data, true).ok().filter(|n| *n <= raw);
+    let written = match written {
+        Some(written) => written,
+        None => encoder
+            .encode_bitmap::<BgrAChannels>(pixels, &mut data, false)
+            .map_err(|_| RdpError::Protocol("a tile that cannot be written"))?,
+    };
+    data.truncate(written);
+    Ok(data)
 }
 
 fn fast_path(update: &BitmapUpdateData<'_>) -> Result<Vec<u8>, RdpError> {

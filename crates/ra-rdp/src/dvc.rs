@@ -13,23 +13,13 @@ use ironrdp_dvc::pdu::{
 use ra_session::{Channel, Role};
 
 use crate::RdpError;
+use crate::channels::Brought;
 
 /// Most bytes of a PDU ([MS-RDPEDYC] 3.1.5.1.4), of which a header takes up to 9.
 const PDU: usize = 1600;
 const DATA: usize = PDU - 9;
 /// Dynamic channels at a time: those of a session, and some transfers.
 const CHANNELS: usize = 32;
-
-/// What came of a PDU.
-#[derive(Debug)]
-pub(crate) enum Came {
-    /// A channel can be used.
-    Opened(Channel),
-    /// A channel is gone, or the expert did not take it.
-    Closed(Channel),
-    /// A message.
-    Data(Channel, Vec<u8>),
-}
 
 #[derive(Debug)]
 struct Dynamic {
@@ -93,6 +83,11 @@ impl Dvc {
         self.push(&DrdynvcServerPdu::Create(CreateRequestPdu::new(id, channel.to_string())));
     }
 
+    /// Novice: whether the expert has yet to answer for a channel.
+    pub(crate) fn is_opening(&self) -> bool {
+        !self.wanted.is_empty() || self.channels.values().any(|channel| !channel.open)
+    }
+
     /// Closes a channel.
     pub(crate) fn close(&mut self, channel: Channel) {
         let Some((&id, _)) = self.channels.iter().find(|(_, c)| c.channel == channel) else { return };
@@ -132,8 +127,8 @@ impl Dvc {
         Ok(())
     }
 
-    /// Takes a PDU.
-    pub(crate) fn receive(&mut self, pdu: &[u8]) -> Result<Option<Came>, RdpError> {
+    /// Takes a PDU; gives what it brought.
+    pub(crate) fn receive(&mut self, pdu: &[u8]) -> Result<Option<Brought>, RdpError> {
         let mut cursor = ReadCursor::new(pdu);
         let broken = RdpError::Protocol("a PDU of a dynamic channel that cannot be read");
         match self.role {
@@ -152,9 +147,12 @@ impl Dvc {
             },
             Role::Expert => match DrdynvcServerPdu::decode(&mut cursor).map_err(|_| broken)? {
                 DrdynvcServerPdu::Capabilities(request) => {
-                    self.push(&DrdynvcClientPdu::Capabilities(CapabilitiesResponsePdu::new(
-                        request.version(),
-                    )));
+                    // [MS-RDPEDYC] 2.2.1.2: version 3 would promise to read compressed data.
+                    let version = match request.version() {
+                        CapsVersion::V3 => CapsVersion::V2,
+                        version => version,
+                    };
+                    self.push(&DrdynvcClientPdu::Capabilities(CapabilitiesResponsePdu::new(version)));
                     Ok(None)
                 }
                 DrdynvcServerPdu::Create(request) => Ok(self.asked(&request)),
@@ -170,20 +168,20 @@ impl Dvc {
         }
     }
 
-    fn created(&mut self, response: &CreateResponsePdu) -> Option<Came> {
+    fn created(&mut self, response: &CreateResponsePdu) -> Option<Brought> {
         let id = response.channel_id();
         let dynamic = self.channels.get_mut(&id).filter(|c| !c.open)?;
         let channel = dynamic.channel;
         if response.creation_status() == CreationStatus::OK {
             dynamic.open = true;
-            return Some(Came::Opened(channel));
+            return Some(Brought::Opened(channel));
         }
         self.channels.remove(&id);
-        Some(Came::Closed(channel))
+        Some(Brought::Closed(channel))
     }
 
     /// Expert: takes the channels of Remote Assistance, no other.
-    fn asked(&mut self, request: &CreateRequestPdu) -> Option<Came> {
+    fn asked(&mut self, request: &CreateRequestPdu) -> Option<Brought> {
         let id = request.channel_id();
         let channel = Channel::parse(request.channel_name())
             .filter(|c| !matches!(c, Channel::Remdesk | Channel::Encomsp))
@@ -192,14 +190,15 @@ impl Dvc {
         self.push(&DrdynvcClientPdu::Create(CreateResponsePdu::new(id, status)));
         let channel = channel?;
         self.channels.insert(id, Dynamic { channel, open: true, expected: None, message: Vec::new() });
-        Some(Came::Opened(channel))
+        Some(Brought::Opened(channel))
     }
 
-    fn closed(&mut self, id: u32) -> Option<Came> {
-        self.channels.remove(&id).filter(|c| c.open).map(|c| Came::Closed(c.channel))
+    /// Also before it is open: then it never will be.
+    fn closed(&mut self, id: u32) -> Option<Brought> {
+        self.channels.remove(&id).map(|c| Brought::Closed(c.channel))
     }
 
-    fn data(&mut self, pdu: DrdynvcDataPdu) -> Result<Option<Came>, RdpError> {
+    fn data(&mut self, pdu: DrdynvcDataPdu) -> Result<Option<Brought>, RdpError> {
         let broken = |what| Err(RdpError::Protocol(what));
         let limit = self.limit;
         // Late data of a channel that was closed here.
@@ -220,7 +219,7 @@ impl Dvc {
                 dynamic.expected = Some(length);
                 dynamic.message = Vec::new();
             }
-            (None, None) => return Ok(Some(Came::Data(dynamic.channel, piece))),
+            (None, None) => return Ok(Some(Brought::Data(dynamic.channel, piece))),
             (None, Some(_)) => {}
         }
         dynamic.message.extend_from_slice(&piece);
@@ -232,6 +231,6 @@ impl Dvc {
             return Ok(None);
         }
         dynamic.expected = None;
-        Ok(Some(Came::Data(dynamic.channel, std::mem::take(&mut dynamic.message))))
+        Ok(Some(Brought::Data(dynamic.channel, std::mem::take(&mut dynamic.message))))
     }
 }

@@ -2,8 +2,8 @@
 
 mod connect;
 mod dial;
+mod fragments;
 
-use std::collections::VecDeque;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,32 +13,32 @@ use ironrdp_connector::connection_activation::{
     ConnectionActivationFactory, ConnectionActivationSequence, ConnectionActivationState,
 };
 use ironrdp_connector::{DesktopSize, Sequence as _, state_downcast};
-use ironrdp_core::{WriteBuf, decode, encode_vec};
+use ironrdp_core::WriteBuf;
 use ironrdp_graphics::image_processing::PixelFormat;
 use ironrdp_pdu::Action;
 use ironrdp_pdu::input::fast_path::FastPathInputEvent;
-use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
+use ironrdp_pdu::input::mouse::PointerFlags;
 use ironrdp_pdu::rdp::capability_sets::InputFlags;
-use ironrdp_pdu::x224::X224;
 use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageBuilder, ActiveStageOutput};
 use ra_connstring::ConnectionString;
 use ra_session::{
-    Channel, Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Output, Role, ServerKey, Time, TransferId,
+    Channel, Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Role, ServerKey, TransferId,
 };
 use remassist_core::text::TextFormat as _;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tracing::{debug, info};
 
 use crate::channels::Channels;
 use crate::chunk::user_data;
 use crate::display::{Picture, Rectangle};
 use crate::input::{InputEvent, encode};
+use crate::line::{Line, Woken, ultimatum};
 use crate::record::Recorder;
-use crate::uploads::Uploads;
-use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
+use crate::wire::Frame;
 use crate::{Protection, RdpError, Security};
+use fragments::Fragments;
 
 pub use dial::dial;
 
@@ -53,7 +53,7 @@ const INPUT: usize = 256;
 pub struct ExpertOptions {
     /// Security.
     pub security: Security,
-    /// How long one address may take to answer.
+    /// How long one address may take to answer; so long may the lookup of a name take before it.
     pub address_timeout: Duration,
     /// How long all of them may take.
     pub dial_timeout: Duration,
@@ -61,7 +61,9 @@ pub struct ExpertOptions {
     pub connect_timeout: Duration,
     /// Most bytes of one channel message.
     pub message_limit: usize,
-    /// How long the novice's machine may be silent: TCP asks whether it is still there. `None`: as long as it likes.
+    /// How long the novice's machine may be silent: TCP asks whether it is still there. On Linux and Android this is also
+    /// how long what was sent may stay without an acknowledgement, or find no room there because the program does not
+    /// read. `None`: as long as it likes.
     pub keep_alive: Option<Duration>,
     /// Own address to connect from; `None`: the system chooses.
     pub source: Option<IpAddr>,
@@ -102,7 +104,8 @@ pub enum ExpertEvent {
         /// How it is protected.
         protection: Protection,
         /// Whether the key of the server is that of the invitation. Anything but a match proves nothing about the
-        /// novice; a mismatch never comes so far.
+        /// novice; a mismatch never comes so far. Where the novice does not encrypt, there is no match: a certificate
+        /// can be copied.
         key: ServerKey,
     },
     /// Something in the session.
@@ -113,15 +116,11 @@ pub enum ExpertEvent {
 
 /// A connection with a novice. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
 pub struct ExpertConnection {
-    wire: Wire<Stream>,
-    /// What came before the connection was finished.
-    early: VecDeque<Frame>,
-    channels: Channels,
+    line: Line,
     session: Expert,
-    uploads: Uploads,
-    started: Instant,
     io_channel: u16,
     stage: ActiveStage,
+    fragments: Fragments,
     activations: ConnectionActivationFactory,
     /// The server has taken the screen away and is about to give another one ([MS-RDPBCGR] 1.3.1.3).
     activation: Option<Box<ConnectionActivationSequence>>,
@@ -131,12 +130,6 @@ pub struct ExpertConnection {
     connected: Option<(Protection, ServerKey)>,
     input: InputFlags,
     pointer: (u16, u16),
-    due: Option<Time>,
-    over: bool,
-    /// Why the connection is gone.
-    lost: Option<RdpError>,
-    /// The end was told to the peer.
-    farewell: bool,
 }
 
 impl std::fmt::Debug for ExpertConnection {
@@ -183,15 +176,13 @@ impl ExpertConnection {
             enable_server_pointer: false,
             pointer_software_rendering: false,
         };
+        let channels = Channels::new(Role::Expert, ids, options.message_limit);
         let mut connection = Self {
-            wire: connected.wire,
-            early: connected.early.into(),
-            channels: Channels::new(Role::Expert, ids, options.message_limit),
+            line: Line::new(connected.wire, connected.early, channels, connected.started),
             session: connected.session,
-            uploads: Uploads::default(),
-            started: connected.started,
             io_channel: result.io_channel_id,
             stage: stage.build(),
+            fragments: Fragments::default(),
             activations: result.activation_factory,
             activation: None,
             image: blank(result.desktop_size)?,
@@ -199,14 +190,10 @@ impl ExpertConnection {
             connected: Some((connected.protection, connected.key)),
             input: result.input_flags,
             pointer: (0, 0),
-            due: None,
-            over: false,
-            lost: None,
-            farewell: false,
         };
         for (channel, id) in [(Channel::Remdesk, ids.remdesk), (Channel::Encomsp, ids.encomsp)] {
             if id.is_some() {
-                connection.session.handle(connection.now(), Input::ChannelOpened(channel));
+                connection.session.handle(connection.line.now(), Input::ChannelOpened(channel));
             }
         }
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "connected to a novice");
@@ -232,11 +219,11 @@ impl ExpertConnection {
         picture
     }
 
-    /// Sends input. Extended buttons are left out when the novice does not know them.
+    /// Sends input. Extended buttons and the horizontal wheel are left out when the novice does not know them.
     ///
     /// # Errors
     /// [`Misuse::WrongState`] in [`RdpError::Session`] while the novice does not share control;
-    /// [`RdpError::Protocol`] when it takes no fast-path input.
+    /// [`RdpError::Protocol`] when it takes no fast-path input, or no Unicode and there is some. Nothing is sent then.
     pub fn send_input(&mut self, events: &[InputEvent]) -> Result<(), RdpError> {
         if !self.session.is_controlling() {
             return Err(Misuse::WrongState.into());
@@ -244,12 +231,14 @@ impl ExpertConnection {
         if !self.input.intersects(InputFlags::FASTPATH_INPUT | InputFlags::FASTPATH_INPUT_2) {
             return Err(RdpError::Protocol("the novice takes no fast-path input"));
         }
+        let unicode = events.iter().any(|event| matches!(event, InputEvent::Unicode { .. }));
+        if unicode && !self.input.contains(InputFlags::UNICODE) {
+            return Err(RdpError::Protocol("the novice takes no Unicode input"));
+        }
         for events in events.chunks(INPUT) {
             let mut encoded = Vec::with_capacity(events.len());
             events.iter().for_each(|event| encode(*event, &mut self.pointer, &mut encoded));
-            if !self.input.contains(InputFlags::MOUSEX) {
-                encoded.retain(|event| !matches!(event, FastPathInputEvent::MouseEventEx(_)));
-            }
+            encoded.retain(|event| self.input.contains(needs(event)));
             let sent = self.stage.process_fastpath_input(&mut self.image, &encoded);
             self.outputs(sent.map_err(|_| RdpError::Connection("input"))?)?;
         }
@@ -266,17 +255,17 @@ impl ExpertConnection {
         offer: FileOffer,
         source: impl Read + Send + 'static,
     ) -> Result<TransferId, Misuse> {
-        self.uploads.offer(self.session.files(), offer, Box::new(source))
+        self.line.uploads.offer(self.session.files(), offer, Box::new(source))
     }
 
     /// Shows a recorder what passes on the channels from now on: all of it, when this is called before
     /// [`next`](Self::next).
     pub fn record(&mut self, recorder: impl Recorder + 'static) {
-        self.channels.record(Box::new(recorder));
+        self.line.channels.record(Box::new(recorder));
     }
 
-    /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends and receives meanwhile. May be dropped at any time without
-    /// losing anything, as in `select!`.
+    /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends and receives meanwhile. May be
+    /// dropped at any time without losing anything, as in `select!`.
     ///
     /// # Errors
     /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the novice has just gone is no error.
@@ -285,107 +274,58 @@ impl ExpertConnection {
             return Ok(Some(ExpertEvent::Connected { protection, key }));
         }
         loop {
-            if let Some(event) = self.pump()? {
+            if let Some(event) = self.line.pump(|| self.session.poll())? {
                 return Ok(Some(ExpertEvent::Session(event)));
             }
-            if self.over {
-                return match self.lost.take() {
-                    None | Some(RdpError::Closed) => {
-                        self.finish().await;
-                        Ok(None)
-                    }
-                    Some(error) => Err(error),
-                };
+            if self.line.is_over() {
+                return self.line.end().await.map(|()| None);
             }
             if let Some(changed) = self.changed.take() {
                 return Ok(Some(ExpertEvent::Screen(changed)));
             }
             if let Err(error) = self.step().await {
                 // The session tells first what comes of it: files fail, control ends.
-                self.lost = Some(error);
-                self.session.handle(self.now(), Input::ConnectionLost);
+                self.line.fail(error);
+                self.session.handle(self.line.now(), Input::ConnectionLost);
             }
         }
     }
 
     /// Sends what there is to send, or waits for something to happen.
     async fn step(&mut self) -> Result<(), RdpError> {
-        if let Some(frame) = self.early.pop_front() {
-            return self.frame(&frame);
-        }
-        let room = self.wire.pending() < HIGH_WATER;
-        if room && self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())? {
+        if self.line.wire.has_room() && self.line.feed(self.session.files())? {
             return Ok(());
         }
-        let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
-        let deadline = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-        tokio::select! {
-            activity = self.wire.activity() => match activity? {
-                Activity::Frame(frame) => self.frame(&frame),
-                Activity::Drained => Ok(()),
-                Activity::Closed => Err(RdpError::Closed),
-            },
-            () = sleep_until(deadline) => {
-                self.session.handle(self.now(), Input::Tick);
-                Ok(())
-            }
+        match self.line.wait(None).await? {
+            Woken::Frame(frame) => self.frame(&frame)?,
+            Woken::Drained => {}
+            Woken::Due => self.session.handle(self.line.now(), Input::Tick),
         }
-    }
-
-    fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// Takes what the session has to say, up to the next event.
-    fn pump(&mut self) -> Result<Option<Event>, RdpError> {
-        let event = loop {
-            match self.session.poll() {
-                Output::Send { channel, bytes } => {
-                    self.channels.send(channel, &bytes[..], self.wire.output())?
-                }
-                Output::Event(event) => {
-                    self.uploads.follow(&event);
-                    self.over |= matches!(event, Event::Closed(_));
-                    break Some(event);
-                }
-                Output::Wait(due) => {
-                    self.due = due;
-                    break None;
-                }
-                // Only a novice has channels created.
-                _ => {}
-            }
-        };
-        self.channels.flush(self.wire.output())?;
-        Ok(event)
+        Ok(())
     }
 
     fn frame(&mut self, frame: &Frame) -> Result<(), RdpError> {
         if frame.action == Action::X224 {
             match user_data(Role::Expert, &frame.bytes) {
-                Some((channel, data)) => {
-                    if let Some(brought) = self.channels.receive(channel, &data)? {
-                        if let Some(brought) = brought {
-                            self.session.handle(self.now(), brought.input());
-                        }
-                        return Ok(());
-                    }
-                    if channel == self.io_channel && self.activation.is_some() {
-                        return self.reactivate(&frame.bytes);
-                    }
-                }
-                None => {
-                    let message = decode::<X224<McsMessage<'_>>>(&frame.bytes);
-                    if let Ok(X224(McsMessage::DisconnectProviderUltimatum(_))) = message {
-                        return Err(RdpError::Closed);
+                Some((channel, data)) if self.line.channels.has(channel) => {
+                    if let Some(brought) = self.line.channels.receive(channel, &data)? {
+                        self.session.handle(self.line.now(), brought.input());
                     }
                     return Ok(());
                 }
+                Some((channel, _)) if channel == self.io_channel && self.activation.is_some() => {
+                    return self.reactivate(&frame.bytes);
+                }
+                Some(_) => {}
+                None => return ultimatum(&frame.bytes),
             }
         }
         if self.activation.is_some() {
             // Pictures of a screen that is no more.
             return Ok(());
+        }
+        if frame.action == Action::FastPath {
+            self.fragments.check(&frame.bytes)?;
         }
         let processed = self.stage.process(&mut self.image, frame.action, &frame.bytes, None);
         self.outputs(processed.map_err(|_| RdpError::Connection("the active session"))?)
@@ -394,7 +334,7 @@ impl ExpertConnection {
     fn outputs(&mut self, outputs: Vec<ActiveStageOutput>) -> Result<(), RdpError> {
         for output in outputs {
             match output {
-                ActiveStageOutput::ResponseFrame(frame) => self.wire.send(&frame),
+                ActiveStageOutput::ResponseFrame(frame) => self.line.wire.send(&frame),
                 ActiveStageOutput::GraphicsUpdate(region) => {
                     let region = Rectangle::of(&region);
                     self.changed = Some(self.changed.map_or(region, |changed| changed.around(region)));
@@ -420,7 +360,7 @@ impl ExpertConnection {
         loop {
             let mut out = WriteBuf::new();
             activation.step(input, None, &mut out).map_err(|_| RdpError::Connection("the reactivation"))?;
-            self.wire.send(out.filled());
+            self.line.wire.send(out.filled());
             input = &[];
             let state = state_downcast::<ConnectionActivationState>(activation.state());
             match state {
@@ -437,6 +377,8 @@ impl ExpertConnection {
                         return Err(broken);
                     }
                     self.image = blank(*desktop_size)?;
+                    let (width, height) = (desktop_size.width, desktop_size.height);
+                    self.changed = Some(Rectangle { x: 0, y: 0, width, height });
                     self.input = *input_flags;
                     self.activation = None;
                     return Ok(());
@@ -447,16 +389,16 @@ impl ExpertConnection {
             }
         }
     }
+}
 
-    /// Sends what is left and ends the connection.
-    async fn finish(&mut self) {
-        if !std::mem::replace(&mut self.farewell, true) {
-            let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
-            if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
-                self.wire.send(&bytes);
-            }
+/// What the novice has to know for a mouse event ([MS-RDPBCGR] 2.2.7.1.6).
+fn needs(event: &FastPathInputEvent) -> InputFlags {
+    match event {
+        FastPathInputEvent::MouseEventEx(_) => InputFlags::MOUSEX,
+        FastPathInputEvent::MouseEvent(mouse) if mouse.flags.contains(PointerFlags::HORIZONTAL_WHEEL) => {
+            InputFlags::TS_MOUSE_HWHEEL
         }
-        self.wire.close().await;
+        _ => InputFlags::empty(),
     }
 }
 

@@ -11,6 +11,9 @@ use crate::RdpError;
 use crate::channels::{Channels, Ids};
 use crate::uploads::Uploads;
 
+/// The MCS channel of the dynamic channels.
+const DRDYNVC: u16 = 1006;
+
 /// The files and channels of an expert.
 #[derive(Debug)]
 pub struct Framing {
@@ -23,7 +26,7 @@ impl Framing {
     /// With all static channels and no dynamic one.
     #[must_use]
     pub fn new() -> Self {
-        let ids = Ids { initiator: 1007, encomsp: Some(1004), remdesk: Some(1005), drdynvc: Some(1006) };
+        let ids = Ids { initiator: 1007, encomsp: Some(1004), remdesk: Some(1005), drdynvc: Some(DRDYNVC) };
         let channels = Channels::new(Role::Expert, ids, 1 << 20);
         Self { channels, uploads: Uploads::default(), next: 1 }
     }
@@ -36,7 +39,9 @@ impl Framing {
         let create = DrdynvcServerPdu::Create(CreateRequestPdu::new(self.next, channel.to_string()));
         self.next = self.next.saturating_add(1);
         let create = encode_vec(&create).map_err(|_| RdpError::Protocol("a name that cannot be written"))?;
-        self.channels.dvc.receive(&create)?;
+        // One chunk: length, FIRST and LAST.
+        let length = u32::try_from(create.len()).unwrap_or(u32::MAX).to_le_bytes();
+        self.channels.receive(DRDYNVC, &[&length, &3_u32.to_le_bytes(), create.as_slice()].concat())?;
         self.channels.flush(out)
     }
 

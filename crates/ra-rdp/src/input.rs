@@ -5,6 +5,7 @@ use std::io;
 use ironrdp_pdu::input::fast_path::{FastPathInputEvent, KeyboardFlags};
 use ironrdp_pdu::input::mouse::{MousePdu, PointerFlags};
 use ironrdp_pdu::input::mouse_x::{MouseXPdu, PointerXFlags};
+use ironrdp_pdu::input::{InputEvent as SlowPath, scan_code, unicode};
 
 /// Things that are held at a time: more than there are fingers.
 const HELD: usize = 64;
@@ -183,6 +184,27 @@ impl Drop for Hand {
     fn drop(&mut self) {
         let _nobody_hears = self.release();
     }
+}
+
+/// An event of the slow path ([MS-RDPBCGR] 2.2.8.1.1.3.1.1) as one of the fast path.
+pub(crate) fn slow_path(event: &SlowPath) -> Option<FastPathInputEvent> {
+    Some(match event {
+        SlowPath::ScanCode(key) => {
+            let mut flags = KeyboardFlags::empty();
+            flags.set(KeyboardFlags::RELEASE, key.flags.contains(scan_code::KeyboardFlags::RELEASE));
+            flags.set(KeyboardFlags::EXTENDED, key.flags.contains(scan_code::KeyboardFlags::EXTENDED));
+            flags.set(KeyboardFlags::EXTENDED1, key.flags.contains(scan_code::KeyboardFlags::EXTENDED_1));
+            FastPathInputEvent::KeyboardEvent(flags, u8::try_from(key.key_code).ok()?)
+        }
+        SlowPath::Unicode(key) => {
+            let mut flags = KeyboardFlags::empty();
+            flags.set(KeyboardFlags::RELEASE, key.flags.contains(unicode::KeyboardFlags::RELEASE));
+            FastPathInputEvent::UnicodeKeyboardEvent(flags, key.unicode_code)
+        }
+        SlowPath::Mouse(mouse) => FastPathInputEvent::MouseEvent(*mouse),
+        SlowPath::MouseX(mouse) => FastPathInputEvent::MouseEventEx(*mouse),
+        SlowPath::Sync(_) | SlowPath::Unused(_) | SlowPath::MouseRel(_) => return None,
+    })
 }
 
 /// What an event of [MS-RDPBCGR] 2.2.8.1.2.2 says.

@@ -1,6 +1,6 @@
 //! Invitations of a novice.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -181,12 +181,13 @@ fn reachable(address: SocketAddr, local: &[IpAddr]) -> Vec<SocketAddr> {
     let found: Vec<_> = local
         .iter()
         .filter(|ip| match ip {
-            IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
+            IpAddr::V4(ip) => address.is_ipv4() && !ip.is_loopback() && !ip.is_link_local(),
             IpAddr::V6(ip) => address.is_ipv6() && !ip.is_loopback() && !ip.is_unicast_link_local(),
         })
         .map(|ip| SocketAddr::new(*ip, address.port()))
         .collect();
-    if found.is_empty() { vec![SocketAddr::from(([127, 0, 0, 1], address.port()))] } else { found }
+    let own = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    if found.is_empty() { vec![SocketAddr::new(own, address.port())] } else { found }
 }
 
 fn pass_stub() -> Result<Secret<String>, RdpError> {
@@ -220,7 +221,8 @@ mod tests {
         };
         assert_eq!(of("127.0.0.1:9", &local), ["127.0.0.1:9"]);
         assert_eq!(of("0.0.0.0:9", &local), ["192.0.2.7:9"]);
-        assert_eq!(of("[::]:9", &local), ["192.0.2.7:9", "[2001:db8::7]:9"]);
+        assert_eq!(of("[::]:9", &local), ["[2001:db8::7]:9"]);
+        assert_eq!(of("[::]:9", &local[..1]), ["[::1]:9"]);
         assert_eq!(of("0.0.0.0:9", &local[..1]), ["127.0.0.1:9"]);
     }
 }

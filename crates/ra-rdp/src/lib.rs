@@ -14,6 +14,7 @@ mod framing;
 pub mod fuzzing;
 mod input;
 mod invite;
+mod line;
 mod novice;
 #[cfg(feature = "png")]
 mod png;

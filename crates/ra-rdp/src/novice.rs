@@ -1,27 +1,25 @@
 //! The novice: an RDP server for one expert ([MS-RA] 3.2).
 
 mod accept;
+mod listen;
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use ironrdp_core::{decode, encode_vec};
+use ironrdp_core::decode;
 use ironrdp_pdu::Action;
-use ironrdp_pdu::input::fast_path::FastPathInput;
-use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage};
+use ironrdp_pdu::input::InputEventPdu;
+use ironrdp_pdu::input::fast_path::{FastPathInput, FastPathInputEvent};
 use ironrdp_pdu::rdp::headers::{ShareControlHeader, ShareControlPdu, ShareDataPdu};
-use ironrdp_pdu::x224::X224;
 use ra_session::{
-    Attempts, Channel, Event, FileOffer, Input, Misuse, Novice, NoviceConfig, Output, Role, Time, TransferId,
+    Attempts, Channel, Event, FileOffer, Input, Misuse, Novice, NoviceConfig, Role, Time, TransferId,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use tracing::{debug, info};
@@ -29,11 +27,11 @@ use tracing::{debug, info};
 use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
 use crate::display::{DisplaySource, MOST, Tiles};
-use crate::input::{Hand, InputSink};
+use crate::input::{Hand, InputSink, slow_path};
 use crate::invite::KeyHashes;
+use crate::line::{Line, Woken, ultimatum};
 use crate::record::Recorder;
-use crate::uploads::Uploads;
-use crate::wire::{Activity, Frame, HIGH_WATER, Stream, Wire};
+use crate::wire::{Frame, Wire};
 use crate::{RdpError, Security, tls, wire};
 
 /// How often the screen is looked at.
@@ -55,7 +53,9 @@ pub struct NoviceOptions {
     pub message_limit: usize,
     /// How long experts are listened to: as long as the invitation is valid. A session may last longer.
     pub valid_for: Option<Duration>,
-    /// How long the expert's machine may be silent: TCP asks whether it is still there. `None`: as long as it likes.
+    /// How long the expert's machine may be silent: TCP asks whether it is still there. On Linux and Android this is also
+    /// how long what was sent may stay without an acknowledgement, or find no room there because the program does not
+    /// read. `None`: as long as it likes.
     pub keep_alive: Option<Duration>,
     /// As [`ExpertOptions::key_log`](crate::ExpertOptions::key_log).
     pub key_log: Option<PathBuf>,
@@ -86,27 +86,30 @@ pub struct NoviceServer {
     listeners: Vec<TcpListener>,
     /// Connections on which nothing has come yet.
     callers: JoinSet<Result<Caller, RdpError>>,
-    expires: Option<Instant>,
+    /// The same, the oldest first.
+    silent: VecDeque<AbortHandle>,
+    /// The first clock ends waiting, and may stand still while the machine sleeps; the second one does not.
+    expires: Option<(Instant, SystemTime)>,
     options: NoviceOptions,
     tls: Arc<ServerConfig>,
 }
 
 impl NoviceServer {
-    /// Listens on all addresses.
+    /// Listens on all addresses. One of IPv6 is for IPv6 only, also `[::]`.
     ///
     /// # Errors
     /// [`RdpError::Io`] when one cannot be had, or the key log; [`RdpError::Tls`].
     pub async fn bind(addresses: &[SocketAddr], options: NoviceOptions) -> Result<Self, RdpError> {
-        let mut listeners = Vec::new();
-        for address in addresses {
-            listeners.push(TcpListener::bind(address).await?);
-        }
+        let listeners = addresses.iter().map(|address| listen::bind(*address));
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         if listeners.is_empty() {
             return Err(RdpError::Configuration("there is no address to listen on"));
         }
         let tls = tls::server_config(options.key_log.as_deref())?;
-        let expires = options.valid_for.and_then(|time| Instant::now().checked_add(time));
-        Ok(Self { listeners, callers: JoinSet::new(), expires, options, tls })
+        let expires = options
+            .valid_for
+            .and_then(|time| Instant::now().checked_add(time).zip(SystemTime::now().checked_add(time)));
+        Ok(Self { listeners, callers: JoinSet::new(), silent: VecDeque::new(), expires, options, tls })
     }
 
     /// The hashes of the key that experts are shown.
@@ -129,28 +132,41 @@ impl NoviceServer {
     }
 
     /// The next expert: a connection on which an RDP connection was asked for. Experts dial all addresses at once, so
-    /// connections on which nothing comes hold up nobody: they wait beside each other, a bounded number of them and for a
-    /// bounded time. May be dropped at any time without losing anything.
+    /// connections on which nothing comes hold up nobody: they wait beside each other for a bounded time, and where there
+    /// are too many, the oldest gives way. An error of the system is logged, and listening goes on. May be dropped at any
+    /// time without losing anything.
     ///
     /// # Errors
-    /// [`RdpError::Io`] when nobody can be listened to any more; [`RdpError::Expired`].
+    /// [`RdpError::Expired`].
     pub async fn accept(&mut self) -> Result<Caller, RdpError> {
-        let expires = self.expires.unwrap_or_else(Instant::now);
+        let expires = self.expires.map_or_else(Instant::now, |(expires, _)| expires);
         loop {
             tokio::select! {
                 biased;
                 () = sleep_until(expires), if self.expires.is_some() => return Err(RdpError::Expired),
-                stream = any(&self.listeners), if self.callers.len() < CALLERS => {
-                    let options = &self.options;
-                    self.callers.spawn(Caller::of(stream?, options.connect_timeout, options.keep_alive));
-                }
                 Some(caller) = self.callers.join_next() => match caller {
+                    Ok(Ok(_)) if self.expires.is_some_and(|(_, expires)| expires <= SystemTime::now()) => {
+                        return Err(RdpError::Expired);
+                    }
                     Ok(Ok(caller)) => return Ok(caller),
                     Ok(Err(error)) => debug!(%error, "a connection that asked for nothing"),
                     Err(_) => {}
                 },
+                stream = listen::any(&self.listeners) => self.listen_to(stream),
             }
         }
+    }
+
+    /// Waits for the request of one more.
+    fn listen_to(&mut self, stream: TcpStream) {
+        self.silent.retain(|caller| !caller.is_finished());
+        if self.silent.len() >= CALLERS
+            && let Some(oldest) = self.silent.pop_front()
+        {
+            oldest.abort();
+        }
+        let caller = Caller::of(stream, self.options.connect_timeout, self.options.keep_alive);
+        self.silent.push_back(self.callers.spawn(caller));
     }
 
     /// Makes the RDP connection with an expert and begins the session: one screen, one place for input.
@@ -188,46 +204,21 @@ impl NoviceServer {
         }
         let (width, height) = size;
         let mut connection = NoviceConnection {
-            wire: accepted.wire,
-            early: accepted.early.into(),
-            channels,
+            line: Line::new(accepted.wire, accepted.early, channels, started),
             session,
-            uploads: Uploads::default(),
-            started,
             settling: Some(started + SETTLE),
-            waiting: if ids.drdynvc.is_some() { 3 } else { 0 },
             display,
-            tiles: Tiles::new(width, height),
+            tiles: Tiles::new(width, height, accepted.format),
             sharing: false,
             suppressed: false,
             next_capture: started,
             input: Hand::new(input),
             io_channel: accepted.io_channel,
-            due: None,
-            over: false,
-            lost: None,
-            farewell: false,
         };
         connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
         connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "an expert has connected");
         Ok(connection)
-    }
-}
-
-/// The next connection of any listener.
-async fn any(listeners: &[TcpListener]) -> Result<TcpStream, RdpError> {
-    loop {
-        let accepted = poll_fn(|cx| {
-            let mut ready = listeners.iter().map(|listener| listener.poll_accept(cx));
-            ready.find(Poll::is_ready).unwrap_or(Poll::Pending)
-        });
-        match accepted.await {
-            Ok((stream, _)) => return Ok(stream),
-            // A caller who has gone already says nothing about the next one.
-            Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
-            Err(e) => return Err(e.into()),
-        }
     }
 }
 
@@ -257,17 +248,10 @@ impl Caller {
 
 /// A connection with one expert. [`next`](Self::next) does all the work; the decisions go to [`session`](Self::session).
 pub struct NoviceConnection {
-    wire: Wire<Stream>,
-    /// What came before the connection was finished.
-    early: VecDeque<Frame>,
-    channels: Channels,
+    line: Line,
     session: Novice,
-    uploads: Uploads,
-    started: Instant,
     /// Until when answers about dynamic channels are waited for; `None` once the session has begun.
     settling: Option<Instant>,
-    /// Dynamic channels of which nothing is known yet.
-    waiting: usize,
     display: Box<dyn DisplaySource>,
     tiles: Tiles,
     sharing: bool,
@@ -276,12 +260,6 @@ pub struct NoviceConnection {
     next_capture: Instant,
     input: Hand,
     io_channel: u16,
-    due: Option<Time>,
-    over: bool,
-    /// Why the connection is gone.
-    lost: Option<RdpError>,
-    /// The end was told to the peer.
-    farewell: bool,
 }
 
 impl std::fmt::Debug for NoviceConnection {
@@ -306,18 +284,17 @@ impl NoviceConnection {
         offer: FileOffer,
         source: impl Read + Send + 'static,
     ) -> Result<TransferId, Misuse> {
-        self.uploads.offer(self.session.files(), offer, Box::new(source))
+        self.line.uploads.offer(self.session.files(), offer, Box::new(source))
     }
 
     /// Shows a recorder what passes on the channels from now on: all of it, when this is called before
     /// [`next`](Self::next).
     pub fn record(&mut self, recorder: impl Recorder + 'static) {
-        self.channels.record(Box::new(recorder));
+        self.line.channels.record(Box::new(recorder));
     }
 
     /// The next event; `None` when the connection is over, after [`Event::Closed`]. Sends, receives and looks at the screen
-    /// meanwhile. May be dropped
-    /// at any time without losing anything, as in `select!`.
+    /// meanwhile. May be dropped at any time without losing anything, as in `select!`.
     ///
     /// # Errors
     /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the expert has just gone is no error.
@@ -329,17 +306,19 @@ impl NoviceConnection {
             {
                 self.fail(RdpError::Input(error));
             }
-            if let Some(event) = self.pump()? {
+            if let Some(event) = self.line.pump(|| self.session.poll())? {
+                match event {
+                    Event::Established(_) => {
+                        self.sharing = true;
+                        self.next_capture = Instant::now();
+                    }
+                    Event::Closed(_) => self.sharing = false,
+                    _ => {}
+                }
                 return Ok(Some(event));
             }
-            if self.over {
-                return match self.lost.take() {
-                    None | Some(RdpError::Closed) => {
-                        self.finish().await;
-                        Ok(None)
-                    }
-                    Some(error) => Err(error),
-                };
+            if self.line.is_over() {
+                return self.line.end().await.map(|()| None);
             }
             if let Err(error) = self.step().await {
                 self.fail(error);
@@ -349,55 +328,41 @@ impl NoviceConnection {
 
     /// The connection is over. The session tells first what comes of it: files fail, control ends.
     fn fail(&mut self, error: RdpError) {
-        self.lost.get_or_insert(error);
-        self.session.handle(self.now(), Input::ConnectionLost);
+        self.line.fail(error);
+        self.session.handle(self.line.now(), Input::ConnectionLost);
     }
 
     /// Sends what there is to send, or waits for something to happen.
     async fn step(&mut self) -> Result<(), RdpError> {
-        if let Some(frame) = self.early.pop_front() {
-            return self.frame(&frame);
-        }
         if self.fill()? {
             return Ok(());
         }
-        let due = self.due.map(|due| self.started + Duration::from_millis(due.0));
-        let capture = (self.sharing && !self.suppressed && self.wire.pending() < HIGH_WATER)
-            .then_some(self.next_capture);
-        let deadline = [due, capture, self.settling].into_iter().flatten().min();
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-        tokio::select! {
-            activity = self.wire.activity() => match activity? {
-                Activity::Frame(frame) => self.frame(&frame),
-                Activity::Drained => Ok(()),
-                Activity::Closed => Err(RdpError::Closed),
-            },
-            () = sleep_until(deadline) => self.tick(),
+        let capture =
+            (self.sharing && !self.suppressed && self.line.wire.has_room()).then_some(self.next_capture);
+        match self.line.wait(capture.into_iter().chain(self.settling).min()).await? {
+            Woken::Frame(frame) => self.frame(&frame),
+            Woken::Drained => Ok(()),
+            Woken::Due => self.tick(),
         }
     }
 
     /// Where there is room: a piece of a file, and a piece of the screen. Whether there was anything.
     fn fill(&mut self) -> Result<bool, RdpError> {
-        if self.wire.pending() >= HIGH_WATER {
+        if !self.line.wire.has_room() {
             return Ok(false);
         }
-        let fed = self.uploads.feed(self.session.files(), &mut self.channels, self.wire.output())?;
+        let fed = self.line.feed(self.session.files())?;
         Ok(self.show()? || fed)
-    }
-
-    fn now(&self) -> Time {
-        let elapsed = self.started.elapsed().as_millis();
-        Time(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
     fn tell(&mut self, input: Input<'_>, really: bool) {
         if really {
-            self.session.handle(self.now(), input);
+            self.session.handle(self.line.now(), input);
         }
     }
 
     fn tick(&mut self) -> Result<(), RdpError> {
-        self.session.handle(self.now(), Input::Tick);
+        self.session.handle(self.line.now(), Input::Tick);
         if self.settling.is_some_and(|settling| settling <= Instant::now()) {
             self.begin()?;
         }
@@ -408,43 +373,8 @@ impl NoviceConnection {
     fn begin(&mut self) -> Result<(), RdpError> {
         self.settling = None;
         debug!("the channels are settled");
-        self.session.start(self.now())?;
+        self.session.start(self.line.now())?;
         Ok(())
-    }
-
-    /// Takes what the session has to say, up to the next event.
-    fn pump(&mut self) -> Result<Option<Event>, RdpError> {
-        loop {
-            match self.session.poll() {
-                Output::Send { channel, bytes } => {
-                    self.channels.send(channel, &bytes[..], self.wire.output())?
-                }
-                Output::Open(channel) => self.channels.create(channel),
-                Output::Close(channel) => self.channels.close(channel),
-                Output::Event(event) => {
-                    self.uploads.follow(&event);
-                    match event {
-                        Event::Established(_) => {
-                            self.sharing = true;
-                            self.next_capture = Instant::now();
-                        }
-                        Event::Closed(_) => {
-                            self.sharing = false;
-                            self.over = true;
-                        }
-                        _ => {}
-                    }
-                    self.channels.flush(self.wire.output())?;
-                    return Ok(Some(event));
-                }
-                Output::Wait(due) => {
-                    self.due = due;
-                    self.channels.flush(self.wire.output())?;
-                    return Ok(None);
-                }
-                _ => {}
-            }
-        }
     }
 
     /// Sends the next part of the screen that has changed. Whether there was one.
@@ -464,7 +394,7 @@ impl NoviceConnection {
                 return Ok(true);
             }
         }
-        self.tiles.encode(self.wire.output())
+        self.tiles.encode(self.line.wire.output())
     }
 
     fn frame(&mut self, frame: &Frame) -> Result<(), RdpError> {
@@ -472,57 +402,50 @@ impl NoviceConnection {
             return self.fast_path(&frame.bytes);
         }
         let Some((channel, data)) = user_data(Role::Novice, &frame.bytes) else {
-            if let Ok(X224(McsMessage::DisconnectProviderUltimatum(_))) =
-                decode::<X224<McsMessage<'_>>>(&frame.bytes)
-            {
-                return Err(RdpError::Closed);
-            }
-            return Ok(());
+            return ultimatum(&frame.bytes);
         };
-        match self.channels.receive(channel, &data)? {
-            Some(Some(brought)) => {
-                self.settle(&brought)?;
-                self.session.handle(self.now(), brought.input());
-            }
-            Some(None) => {}
-            None if channel == self.io_channel => self.share_data(&data),
-            None => {}
+        if channel == self.io_channel {
+            return self.share_data(&data);
+        }
+        if self.line.channels.has(channel)
+            && let Some(brought) = self.line.channels.receive(channel, &data)?
+        {
+            self.settle(&brought);
+            self.session.handle(self.line.now(), brought.input());
         }
         Ok(())
     }
 
     /// Whether all is known about the dynamic channels of the session.
-    fn settle(&mut self, brought: &Brought) -> Result<(), RdpError> {
-        if self.settling.is_none() {
-            return Ok(());
+    fn settle(&mut self, brought: &Brought) {
+        let answer = matches!(brought, Brought::Opened(_) | Brought::Closed(_));
+        if answer && self.settling.is_some() && !self.line.channels.is_opening() {
+            // After this one is told.
+            self.settling = Some(Instant::now());
         }
-        if let Brought::Opened(channel) | Brought::Closed(channel) = brought
-            && matches!(channel, Channel::Control | Channel::Chat | Channel::Commands)
-        {
-            self.waiting = self.waiting.saturating_sub(1);
-            if self.waiting == 0 {
-                // After this one is told.
-                self.settling = Some(Instant::now());
-            }
-        }
-        Ok(())
     }
 
     fn fast_path(&mut self, frame: &[u8]) -> Result<(), RdpError> {
         let Ok(input) = decode::<FastPathInput>(frame) else { return Ok(()) };
-        for event in input.input_events() {
-            // Asked for every event: control may end between two of them.
-            if self.session.may_deliver_input() {
-                self.input.take(event).map_err(RdpError::Input)?;
-            }
-        }
-        Ok(())
+        input.input_events().iter().try_for_each(|event| self.deliver(event))
     }
 
-    fn share_data(&mut self, data: &[u8]) {
-        let Ok(header) = decode::<ShareControlHeader>(data) else { return };
-        let ShareControlPdu::Data(data) = header.share_control_pdu else { return };
+    /// Asked for every event: control may end between two of them.
+    fn deliver(&mut self, event: &FastPathInputEvent) -> Result<(), RdpError> {
+        if self.session.may_deliver_input() {
+            self.input.take(event).map_err(RdpError::Input)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn share_data(&mut self, data: &[u8]) -> Result<(), RdpError> {
+        let Ok(header) = decode::<ShareControlHeader>(data) else { return Ok(()) };
+        let ShareControlPdu::Data(data) = header.share_control_pdu else { return Ok(()) };
         match data.share_data_pdu {
+            ShareDataPdu::Input(InputEventPdu(events)) => {
+                return events.iter().filter_map(slow_path).try_for_each(|event| self.deliver(&event));
+            }
             ShareDataPdu::RefreshRectangle(_) => self.tiles.refresh(),
             ShareDataPdu::SuppressOutput(suppress) => {
                 self.suppressed = suppress.desktop_rect.is_none();
@@ -531,16 +454,6 @@ impl NoviceConnection {
             ShareDataPdu::ShutdownRequest => self.session.close(),
             _ => {}
         }
-    }
-
-    /// Sends what is left and ends the connection.
-    async fn finish(&mut self) {
-        if !std::mem::replace(&mut self.farewell, true) {
-            let ultimatum = DisconnectProviderUltimatum { reason: DisconnectReason::UserRequested };
-            if let Ok(bytes) = encode_vec(&X224(ultimatum)) {
-                self.wire.send(&bytes);
-            }
-        }
-        self.wire.close().await;
+        Ok(())
     }
 }

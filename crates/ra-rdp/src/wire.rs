@@ -30,7 +30,8 @@ const MOST_WAITING: usize = 16 << 20;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Small messages go out at once, and a machine that is gone is noticed after so long a silence: [MS-RA] has heartbeats in
-/// version 1 only, and nothing that has to be answered.
+/// version 1 only, and nothing that has to be answered. TCP asks nothing while something is on its way, and sends that again
+/// for a quarter of an hour: so it is given the same limit.
 pub(crate) fn prepare(stream: &TcpStream, silence: Option<Duration>) -> io::Result<()> {
     /// Probes that a machine may leave without an answer, in the second half of the time.
     const PROBES: u32 = 4;
@@ -39,7 +40,10 @@ pub(crate) fn prepare(stream: &TcpStream, silence: Option<Duration>) -> io::Resu
         let second = Duration::from_secs(1);
         let (idle, probe) = ((silence / 2).max(second), (silence / (2 * PROBES)).max(second));
         let keepalive = TcpKeepalive::new().with_time(idle).with_interval(probe).with_retries(PROBES);
-        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+        let socket = SockRef::from(stream);
+        socket.set_tcp_keepalive(&keepalive)?;
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        socket.set_tcp_user_timeout(Some(silence.max(second)))?;
     }
     Ok(())
 }
@@ -89,6 +93,8 @@ pub(crate) struct Wire<S> {
     layer: Option<Box<dyn Layer>>,
     /// Written to the stream and not flushed yet.
     dirty: bool,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
@@ -100,6 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             output: BytesMut::new(),
             layer: None,
             dirty: false,
+            broken: None,
         }
     }
 
@@ -116,8 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// The same wire over another stream: what stands between stays.
     pub(crate) fn boxed<T>(self, map: impl FnOnce(S) -> T) -> Wire<T> {
-        let Self { stream, input, staged, output, layer, dirty } = self;
-        Wire { stream: map(stream), input, staged, output, layer, dirty }
+        let Self { stream, input, staged, output, layer, dirty, broken } = self;
+        Wire { stream: map(stream), input, staged, output, layer, dirty, broken }
     }
 
     /// The stream, when nothing is under way on it.
@@ -143,8 +150,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Bytes that wait to be sent.
-    pub(crate) fn pending(&self) -> usize {
+    fn pending(&self) -> usize {
         self.output.len().saturating_add(self.staged.len())
+    }
+
+    /// Whether there is room for what can wait: a slow reader gets less, and what has come is looked at first.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pending() < HIGH_WATER && !matches!(self.whole(), Ok(Some(_)))
     }
 
     /// The next thing that happens. May be dropped at any time without losing anything.
@@ -202,22 +214,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             return Poll::Ready(Err(RdpError::Protocol("it does not read what it asks for")));
         }
         let waited = !self.output.is_empty() || self.dirty;
-        let written = self.poll_write(cx)?.is_ready();
-        if let Some(frame) = self.take()? {
-            return Poll::Ready(Ok(Activity::Frame(frame)));
-        }
-        if waited && written {
-            return Poll::Ready(Ok(Activity::Drained));
-        }
-        loop {
-            if ready!(self.poll_read(cx))? == 0 {
-                return Poll::Ready(Ok(Activity::Closed));
+        let mut drained = false;
+        if self.broken.is_none() {
+            match self.poll_write(cx) {
+                Poll::Ready(Ok(())) => drained = waited,
+                Poll::Ready(Err(e)) => self.broken = Some(e),
+                Poll::Pending => {}
             }
+        }
+        // Whatever became of writing: what the peer has said before it went is there all the same, and then the end.
+        let read = self.poll_frame(cx);
+        match &read {
+            Poll::Ready(Ok(Activity::Frame(_))) => read,
+            Poll::Pending if drained => Poll::Ready(Ok(Activity::Drained)),
+            _ => match self.broken.take_if(|e| !is_gone(e)) {
+                Some(e) => Poll::Ready(Err(e.into())),
+                None => read,
+            },
+        }
+    }
+
+    /// The next frame, or the end.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Activity, RdpError>> {
+        loop {
             if let Some(frame) = self.take()? {
                 return Poll::Ready(Ok(Activity::Frame(frame)));
             }
             if self.input.len() > READ_AHEAD {
                 return Poll::Ready(Err(RdpError::Protocol("a frame that is too long")));
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                return Poll::Ready(Ok(Activity::Closed));
             }
         }
     }
@@ -242,8 +269,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let mut piece = [0; READ];
         let mut buffer = ReadBuf::new(&mut piece);
         match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
-            // A peer that ends TLS without saying so has gone all the same: RDP has a message of its own for the end.
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
+            Err(e) if is_gone(&e) => return Poll::Ready(Ok(0)),
             other => other?,
         }
         self.input.extend_from_slice(buffer.filled());
@@ -252,7 +278,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// The next frame of what was read, if it is whole, as RDP sees it.
     fn take(&mut self) -> Result<Option<Frame>, RdpError> {
-        while let Some(frame) = self.split()? {
+        while let Some((action, length)) = self.whole()? {
+            let frame = Frame { action, bytes: self.input.split_to(length) };
             let Some(layer) = &mut self.layer else { return Ok(Some(frame)) };
             if let Some(bytes) = layer.incoming(&frame.bytes)? {
                 return Ok(Some(Frame { action: frame.action, bytes: BytesMut::from(&bytes[..]) }));
@@ -261,8 +288,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(None)
     }
 
-    /// The frame at the beginning of what was read, if it is whole.
-    fn split(&mut self) -> Result<Option<Frame>, RdpError> {
+    /// Kind and length of the frame at the beginning of what was read, if it is whole.
+    fn whole(&self) -> Result<Option<(Action, usize)>, RdpError> {
         let size = ironrdp_pdu::find_size(&self.input);
         let Some(info) = size.map_err(|_| RdpError::Protocol("neither TPKT nor fast path"))? else {
             return Ok(None);
@@ -270,9 +297,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if info.length == 0 {
             return Err(RdpError::Protocol("a frame without length"));
         }
-        if self.input.len() < info.length {
-            return Ok(None);
+        Ok((self.input.len() >= info.length).then_some((info.action, info.length)))
+    }
+}
+
+/// The peer has gone: with TLS or without it, and in a hurry or not, since RDP has a message of its own for the end.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{join, sink};
+
+    use super::{Activity, Wire};
+
+    /// What has come is read, though all is written at once, and before more is written.
+    #[tokio::test]
+    async fn a_stream_that_takes_everything() {
+        let frame = [3, 0, 0, 8, 2, 0xF0, 0x80, 1];
+        let frames = frame.repeat(2);
+        let mut wire = Wire::new(join(&frames[..], sink()));
+        for room in [false, true] {
+            wire.send(b"a file");
+            let activity = wire.activity().await.unwrap();
+            assert!(matches!(&activity, Activity::Frame(came) if came.bytes[..] == frame), "{activity:?}");
+            assert_eq!(wire.has_room(), room);
         }
-        Ok(Some(Frame { action: info.action, bytes: self.input.split_to(info.length) }))
+        wire.send(b"its end");
+        let end = wire.activity().await.unwrap();
+        assert!(matches!(end, Activity::Closed), "{end:?}");
     }
 }

@@ -136,7 +136,7 @@ pub struct InviteArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct NoviceArgs {
-    /// Where to listen: ADDR:PORT; port 0 for any; 0.0.0.0 or [::] for all addresses of this machine.
+    /// Where to listen: ADDR:PORT; port 0 for any; 0.0.0.0 for all IPv4 addresses of this machine, [::] for all IPv6 ones.
     #[arg(long, value_name = "ADDR:PORT", required = true, num_args = 1..)]
     pub listen: Vec<std::net::SocketAddr>,
     /// Where the expert can connect, if not there: HOST:PORT, as outside of a router that forwards the port.

@@ -130,7 +130,7 @@ async fn a_file_starves_nobody() {
         pair.side(Role::Expert).say("?");
         while screens < 5 || chats < 10 {
             match pair.event().await {
-                (_, Seen::Screen) => screens += 1,
+                (_, Seen::Screen(_)) => screens += 1,
                 (role, Seen::Session(Event::Chat(_))) => {
                     chats += 1;
                     pair.side(role).say("!");

@@ -1,6 +1,7 @@
 //! Our expert with our novice over real RDP on loopback.
 
 mod channels;
+mod edges;
 mod hostile;
 mod kills;
 mod load;

@@ -12,7 +12,7 @@ use ra_connstring::{ConnectionString1, ConnectionString2, Endpoint, KeyHash};
 use ra_rdp::rdp_standard_security::{ClientOptions, Methods, ServerKey as RsaKey, ServerOptions};
 use ra_rdp::{
     DisplaySource, ExpertConnection, ExpertEvent, ExpertOptions, InputEvent, InputSink, NoInput,
-    NoviceConnection, NoviceOptions, NoviceServer, Picture, Protection, RdpError, Security,
+    NoviceConnection, NoviceOptions, NoviceServer, Picture, Protection, RdpError, Rectangle, Security,
     generate_server_key, test_picture,
 };
 use ra_session::{
@@ -183,7 +183,8 @@ pub enum Side {
 #[derive(Debug)]
 pub enum Seen {
     Connected(Protection, ServerKey),
-    Screen,
+    /// What of it has changed.
+    Screen(Rectangle),
     Session(Event),
     End(Result<(), RdpError>),
 }
@@ -197,7 +198,8 @@ impl Side {
                 Some(match event? {
                     ExpertEvent::Session(event) => Seen::Session(event),
                     ExpertEvent::Connected { protection, key } => Seen::Connected(protection, key),
-                    _ => Seen::Screen,
+                    ExpertEvent::Screen(changed) => Seen::Screen(changed),
+                    other => panic!("{other:?}"),
                 })
             }),
         };
@@ -379,7 +381,7 @@ impl Pair {
     /// The expert sees this.
     pub async fn shows(&mut self, picture: &Picture) {
         while self.expert().screen() != *picture {
-            self.until(|_, seen| matches!(seen, Seen::Screen)).await;
+            self.until(|_, seen| matches!(seen, Seen::Screen(_))).await;
         }
     }
 

@@ -160,7 +160,7 @@ async fn control_is_refused() {
 }
 
 /// As many bytes as are wanted.
-struct Endless;
+pub struct Endless;
 
 impl Read for Endless {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -217,7 +217,7 @@ async fn a_wrong_password() {
                     closed[usize::from(role == Role::Novice)] = Some(reason);
                 }
                 (_, Seen::Session(Event::Established(_) | Event::Verified | Event::AskView { .. }))
-                | (_, Seen::Screen) => panic!("an expert without password"),
+                | (_, Seen::Screen(_)) => panic!("an expert without password"),
                 (_, Seen::End(_)) => ended += 1,
                 _ => {}
             }

@@ -236,7 +236,11 @@ async fn finish(
                 return Err(RdpError::Security);
             }
             // TS_UD_SC_SEC1 has a certificate under encrypting standard RDP security only.
-            let key = config.credentials.verify_key(key);
+            let key = match (config.credentials.verify_key(key), protection) {
+                // Who speaks in clear shows a certificate, and never that it has the private key.
+                (ServerKey::Match, Protection::Rc4 { both_ways: false, .. }) => ServerKey::Unavailable,
+                (key, _) => key,
+            };
             debug!(?protection, ?key, "the novice has chosen");
             let session = Expert::new(Time(0), config, key)?;
             send_client_info(&mut connector, session.client_info(), &mut wire)?;

@@ -15,7 +15,8 @@ use crate::RdpError;
 /// Most endpoints of a connection string that are tried, and most addresses of a name.
 const MOST: usize = 64;
 
-/// Connects to all endpoints at the same time. The first connection wins, the others are dropped.
+/// Connects to all endpoints at the same time. The first connection wins, the others are dropped. A name is looked
+/// up on a thread that nobody can interrupt: one that is given up goes on until the system has an answer.
 ///
 /// # Errors
 /// [`RdpError::Configuration`] when there is no endpoint; [`RdpError::Unreachable`]; [`RdpError::TimedOut`].
@@ -27,7 +28,7 @@ pub async fn dial(endpoints: &[Endpoint<'_>], options: &ExpertOptions) -> Result
     let mut tries = JoinSet::new();
     for endpoint in endpoints.iter().take(MOST) {
         let endpoint = endpoint.clone().into_owned();
-        tries.spawn(async move { timeout(limit, reach(&endpoint, limit, source)).await.ok().flatten() });
+        tries.spawn(async move { reach(&endpoint, limit, source).await });
     }
     let stream = timeout(options.dial_timeout, first(&mut tries)).await.map_err(|_| RdpError::TimedOut)?;
     stream.ok_or(RdpError::Unreachable(endpoints.len()))
@@ -45,7 +46,7 @@ async fn first(tries: &mut JoinSet<Option<TcpStream>>) -> Option<TcpStream> {
 
 async fn reach(endpoint: &Endpoint<'_>, limit: Duration, source: Option<IpAddr>) -> Option<TcpStream> {
     let mut tries = JoinSet::new();
-    for address in addresses(endpoint).await {
+    for address in timeout(limit, addresses(endpoint)).await.unwrap_or_default() {
         tries.spawn(async move { timeout(limit, connect(address, source)).await.ok().flatten() });
     }
     first(&mut tries).await

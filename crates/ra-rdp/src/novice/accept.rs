@@ -25,6 +25,7 @@ use tracing::debug;
 use super::{Caller, NoviceOptions};
 use crate::channels::Ids;
 use crate::chunk::user_data;
+use crate::display::Format;
 use crate::statics::{self, Drdynvc, Encomsp, Remdesk};
 use crate::wire::{EARLY, Frame, Stream, Wire};
 use crate::{RdpError, Security};
@@ -38,6 +39,7 @@ pub(super) struct Accepted {
     pub(super) client_info: ClientInfo,
     pub(super) ids: Ids,
     pub(super) io_channel: u16,
+    pub(super) format: Format,
     /// What came on the channels before the end of the sequence.
     pub(super) early: Vec<Frame>,
 }
@@ -46,7 +48,8 @@ fn capabilities(width: u16, height: u16) -> Vec<CapabilitySet> {
     vec![
         // [MS-RA] 3.3: demanded of both.
         CapabilitySet::General(General {
-            extra_flags: GeneralExtraFlags::FASTPATH_OUTPUT_SUPPORTED,
+            extra_flags: GeneralExtraFlags::FASTPATH_OUTPUT_SUPPORTED
+                | GeneralExtraFlags::NO_BITMAP_COMPRESSION_HDR,
             refresh_rect_support: true,
             suppress_output_support: true,
             ..General::default()
@@ -64,6 +67,7 @@ fn capabilities(width: u16, height: u16) -> Vec<CapabilitySet> {
             input_flags: InputFlags::SCANCODES
                 | InputFlags::MOUSEX
                 | InputFlags::UNICODE
+                | InputFlags::TS_MOUSE_HWHEEL
                 | InputFlags::FASTPATH_INPUT_2,
             keyboard_layout: 0,
             keyboard_type: None,
@@ -168,10 +172,11 @@ async fn finish(
         if let Some(result) = acceptor.get_result() {
             let client_info = client_info.ok_or(RdpError::Protocol("no Client Info PDU"))?;
             statics::fast_path(&result.capabilities)?;
+            let format = Format::of(&result.capabilities)?;
             // The expert waits for it, whatever the program does before it asks for events.
             wire.flush().await?;
             let ids = statics::ids(result.user_channel_id, &result.static_channels);
-            return Ok(Accepted { wire, client_info, ids, io_channel: result.io_channel_id, early });
+            return Ok(Accepted { wire, client_info, ids, io_channel: result.io_channel_id, format, early });
         }
         if acceptor.next_pdu_hint().is_none() {
             step(&mut acceptor, &[], &mut out, &mut wire)?;
