@@ -14,8 +14,8 @@ pub enum Protection {
     Tls,
 }
 
-/// Frames of each of [`LAYERS`] that a whole session has at least.
-const FRAMES: usize = 10;
+/// Messages of each of [`LAYERS`] that a whole session has at least.
+const MESSAGES: usize = 10;
 const LAYERS: [&str; 3] = ["cotp", "t125", "rdp"];
 
 const FIELDS: [&str; 9] = [
@@ -62,15 +62,15 @@ pub fn judge(lane: &Lane, relay: &Relay, protection: Protection) -> Result {
         frame.judge()?;
         if protection == Protection::None
             && frame.field(2) != "0"
-            && LAYERS.iter().all(|layer| !frame.has(layer))
+            && LAYERS.iter().all(|layer| frame.count(layer) == 0)
         {
             return Err(format!("tshark does not know what frame {} is", frame.field(0)));
         }
     }
     for layer in LAYERS {
-        let count = frames.iter().filter(|frame| frame.has(layer)).count();
-        if count < FRAMES {
-            return Err(format!("tshark finds {count} frames of {layer} only"));
+        let count: usize = frames.iter().map(|frame| frame.count(layer)).sum();
+        if count < MESSAGES {
+            return Err(format!("tshark finds {count} messages of {layer} only"));
         }
     }
     Ok(())
@@ -88,8 +88,8 @@ impl<'t> Frame<'t> {
         self.0.get(index).copied().unwrap_or_default()
     }
 
-    fn has(&self, protocol: &str) -> bool {
-        self.field(1).split(':').any(|layer| layer == protocol)
+    fn count(&self, protocol: &str) -> usize {
+        self.field(1).split(':').filter(|layer| *layer == protocol).count()
     }
 
     fn judge(&self) -> Result {
