@@ -18,7 +18,7 @@ pub enum Protection {
 const MESSAGES: usize = 10;
 const LAYERS: [&str; 3] = ["cotp", "t125", "rdp"];
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 11] = [
     "frame.number",
     "frame.protocols",
     "tcp.len",
@@ -28,6 +28,8 @@ const FIELDS: [&str; 9] = [
     "rdp_drdynvc.cmd",
     "rdp_drdynvc.capabilities.version",
     "rdp_drdynvc.capabilities.prioritycharge0",
+    "tls.record.opaque_type",
+    "tls.record.content_type",
 ];
 
 pub fn is_there() -> bool {
@@ -60,10 +62,12 @@ pub fn judge(lane: &Lane, relay: &Relay, protection: Protection) -> Result {
     let frames: Vec<Frame<'_>> = text.lines().map(Frame::new).collect();
     for frame in &frames {
         frame.judge()?;
-        if protection == Protection::None
-            && frame.field(2) != "0"
-            && LAYERS.iter().all(|layer| frame.count(layer) == 0)
-        {
+        let known = match protection {
+            Protection::None => frame.field(2) == "0" || LAYERS.iter().any(|layer| frame.count(layer) > 0),
+            // What a record really holds is known when it can be decrypted.
+            Protection::Tls => frame.field(9).is_empty() || !frame.field(10).is_empty(),
+        };
+        if !known {
             return Err(format!("tshark does not know what frame {} is", frame.field(0)));
         }
     }
