@@ -43,6 +43,7 @@ const EXPERTS: &[Scenario] = &[
     ("xfreerdp is refused by the user", novice::refused),
     ("xfreerdp helps at an X11 display that our novice shares", x11::freerdp),
     ("our expert helps at it", x11::ours),
+    ("xfreerdp helps with RC4 for so long that the keys change", x11::keys_change),
 ];
 
 /// freerdp-shadow-cli as novice.
@@ -50,6 +51,7 @@ const NOVICES: &[Scenario] = &[
     ("our expert sees what freerdp-shadow-cli shares: TLS", shadow::tls),
     ("our expert sees it without any encryption", shadow::rdp),
     ("our expert sees it with RC4", shadow::rc4),
+    ("our expert sees it with RC4 for so long that the keys change", shadow::keys_change),
     (
         "our expert leaves freerdp-shadow-cli with another key than that of the invitation",
         shadow::another_key,

@@ -76,7 +76,17 @@ impl<'x> Canvas<'x> {
     /// Paints the picture of a number, and waits until it is in the frame buffer.
     pub fn paint(&self, number: usize) -> Result<Picture> {
         let (width, height) = self.size;
-        let picture = Picture::painted(width.into(), height.into(), number);
+        self.show(Picture::painted(width.into(), height.into(), number))
+    }
+
+    /// The same with a picture of noise.
+    pub fn noise(&self, number: usize) -> Result<Picture> {
+        let (width, height) = self.size;
+        self.show(Picture::noise(width.into(), height.into(), number))
+    }
+
+    fn show(&self, picture: Picture) -> Result<Picture> {
+        let (width, height) = self.size;
         let rows = picture.pixels.chunks(ROWS * usize::from(width));
         for (top, rows) in (0..height).step_by(ROWS).zip(rows) {
             let bytes: Vec<u8> =

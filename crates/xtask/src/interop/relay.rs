@@ -36,6 +36,8 @@ struct Shared {
     /// Connections so far.
     begun: usize,
     ended: usize,
+    /// Messages of experts, of the novice.
+    messages: [usize; 2],
     failed: Option<String>,
 }
 
@@ -45,7 +47,8 @@ impl Relay {
         let address = listener.local_addr().map_err(|e| e.to_string())?;
         let mut file = File::create(&capture).map_err(|e| e.to_string())?;
         file.write_all(&file_header()).map_err(|e| e.to_string())?;
-        let shared = Arc::new(Mutex::new(Shared { file, begun: 0, ended: 0, failed: None }));
+        let shared =
+            Arc::new(Mutex::new(Shared { file, begun: 0, ended: 0, messages: [0; 2], failed: None }));
         let this = Self { address, capture, novice: Arc::default(), shared };
         let (novice, shared) = (Arc::clone(&this.novice), Arc::clone(&this.shared));
         thread::spawn(move || {
@@ -66,6 +69,11 @@ impl Relay {
     /// Where the novice is; connections wait until it is told.
     pub fn lead_to(&self, novice: SocketAddr) {
         let _told_already = self.novice.set(novice);
+    }
+
+    /// Messages so far, of experts and of the novice: TLS records, or what RDP is made of.
+    pub fn messages(&self) -> [usize; 2] {
+        lock(&self.shared).messages
     }
 
     /// Waits until all connections are over; the capture is whole then.
@@ -113,6 +121,8 @@ fn carry(expert: TcpStream, novice: &SocketAddr, listening: SocketAddr, shared: 
                 waiting.drain(..length);
             }
             if target.write_all(&piece[..count]).is_err() {
+                // It is gone, and nobody will say the rest.
+                waiting.clear();
                 break;
             }
         }
@@ -163,6 +173,7 @@ struct Record<'s> {
 impl Record<'_> {
     /// What an end says.
     fn write(&mut self, from: usize, flags: u8, data: &[u8]) -> std::io::Result<()> {
+        lock(self.shared).messages[from] += usize::from(!data.is_empty());
         if data.len() <= SEGMENT {
             return self.segment(from, flags, data);
         }

@@ -38,19 +38,22 @@ impl Picture {
     /// Something to paint, of another look for every number: a grid, shades, one colour, and noise that no codec makes
     /// smaller.
     pub fn painted(width: usize, height: usize, number: usize) -> Self {
-        let mut noise = 0x9E37_79B9_u32.wrapping_mul(u32::try_from(number).unwrap_or_default() | 1);
+        let mut noise = noise(number);
         Self::new(width, height, |x, y| {
-            noise ^= noise << 13;
-            noise ^= noise >> 17;
-            noise ^= noise << 5;
+            let noise = noise();
             match (x / 97 + y / 61 + number) % 5 {
                 _ if (x + 7 * number).is_multiple_of(50) || (y + 11 * number).is_multiple_of(40) => [255; 3],
-                0 => noise.to_le_bytes().first_chunk().copied().unwrap_or_default(),
+                0 => noise,
                 1 => [30 * number, 200, 90].map(byte),
                 2 => [0; 3],
                 _ => [y / 3, x / 4 + 40 * number, x / 8 + y / 8].map(byte),
             }
         })
+    }
+
+    pub fn noise(width: usize, height: usize, number: usize) -> Self {
+        let mut noise = noise(number);
+        Self::new(width, height, |_, _| noise())
     }
 
     /// A dump of X11 with 32 bits for each pixel.
@@ -92,6 +95,18 @@ impl Picture {
         }
         let rows = self.pixels.chunks_exact(self.width).zip(other.pixels.chunks_exact(other.width));
         rows.map(|(own, other)| own.iter().zip(other).filter(|(own, other)| own != other).count()).sum()
+    }
+}
+
+/// Pixels by xorshift.
+fn noise(number: usize) -> impl FnMut() -> [u8; 3] {
+    let mut state = 0x9E37_79B9_u32.wrapping_mul(2 * u32::try_from(number).unwrap_or_default() + 1);
+    move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        let [_, blue, green, red] = state.to_le_bytes();
+        [blue, green, red]
     }
 }
 

@@ -14,6 +14,7 @@ use super::program::{Killed, Program};
 use super::relay::Relay;
 use super::screen::{Picture, wait_for};
 use super::tshark::{Protection, judge};
+use super::x11::until_messages;
 use super::xvfb::Xvfb;
 use super::{Lane, PASSWORD, until};
 use crate::run::Result;
@@ -186,6 +187,23 @@ fn seen(lane: &Lane, name: &str, way: &Way<'_>) -> Result {
         return Err("the shadow server has ended".into());
     }
     way.readable.map_or(Ok(()), |protection| judge(lane, &relay, protection))
+}
+
+/// So many messages of the server that its keys of RC4 are changed: the display is still seen.
+pub fn keys_change(lane: &Lane) -> Result {
+    let xvfb = Xvfb::start(&lane.folder.join("shadowed"), "800x600")?;
+    let canvas = Canvas::open(&xvfb)?;
+    let shadow = Shadow::start(lane, &xvfb, "/sec:rdp")?;
+    let relay = Relay::start(lane.folder.join("shadow-keys.pcap"))?;
+    relay.lead_to(shadow.address);
+    let file = invite(lane, relay.address, &shadow.public_key()?)?;
+    let mut expert = expert(lane, &file, "--security rdp --source 127.0.0.2")?;
+    expert.wait("established")?;
+    until_messages(&relay, 1, |number| canvas.noise(number).map(|_| ()))?;
+    sees(lane, &mut expert, &canvas.paint(7)?)?;
+    expert.say("/quit")?;
+    expert.wait("closed")?;
+    expert.ends_well()
 }
 
 /// Waits until our expert sees a picture.

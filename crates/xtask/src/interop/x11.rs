@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::novice::Novice;
 use super::paint::{Canvas, Told, Way};
 use super::program::Killed;
+use super::relay::Relay;
 use super::screen::wait_on;
 use super::shadow::{expert, sees};
 use super::tshark::{Protection, judge};
@@ -29,8 +30,10 @@ mod keycode {
 const TYPED: &str = "remassist";
 
 /// The novice that shares a display.
-fn share(lane: &Lane, name: &str, xvfb: &Xvfb) -> Result<Novice> {
-    Novice::start(lane, name, 2, &format!("--allow view,control --display x11:{}", xvfb.display))
+fn share(lane: &Lane, name: &str, xvfb: &Xvfb, security: &str) -> Result<Novice> {
+    let display = &xvfb.display;
+    let arguments = format!("--allow view,control --display x11:{display} --security {security}");
+    Novice::start(lane, name, 2, &arguments)
 }
 
 /// xfreerdp sees the display and its changes; what is done there comes once control is granted, and not before; what is
@@ -39,28 +42,14 @@ pub fn freerdp(lane: &Lane) -> Result {
     let xvfb = Xvfb::start(&lane.folder.join("shared"), "800x600")?;
     let canvas = Canvas::open(&xvfb)?;
     let painted = canvas.paint(11)?;
-    let mut novice = share(lane, "novice-x11", &xvfb)?;
+    let mut novice = share(lane, "novice-x11", &xvfb, "tls")?;
     let mut freerdp = Killed::silent(&mut lane.xfreerdp(&novice.file, PASSWORD, None))?;
     novice.program.wait("established")?;
     wait_on(&lane.xvfb, &painted)?;
     wait_on(&lane.xvfb, &canvas.paint(12)?)?;
 
     lane.xvfb.in_freerdp(&["key", "a", "mousemove", "--window", "%1", "20", "30", "click", "3"])?;
-    lane.xvfb.in_freerdp(&["key", "ctrl+alt+c"])?;
-    novice.program.wait("control_requested")?;
-    // The grant is on its way: it can only be seen by what follows from it.
-    let begun = Instant::now();
-    let mut told = Vec::new();
-    while !told.contains(&Told::Key(keycode::B, Way::Up)) {
-        if begun.elapsed() > DEADLINE {
-            return Err(format!("no key after control was granted: {told:?}"));
-        }
-        lane.xvfb.in_freerdp(&["key", "b"])?;
-        let next = Instant::now() + Duration::from_millis(500);
-        while !told.contains(&Told::Key(keycode::B, Way::Up)) && Instant::now() < next {
-            told.extend(canvas.told()?);
-        }
-    }
+    let told = granted(lane, &canvas, &mut novice)?;
     let b = [Way::Down, Way::Up].map(|way| Told::Key(keycode::B, way));
     // The three keys of the question may be let go when control is there already.
     let late = [keycode::CTRL, keycode::ALT, keycode::C].map(|code| Told::Key(code, Way::Up));
@@ -96,6 +85,61 @@ pub fn freerdp(lane: &Lane) -> Result {
     judge(lane, &novice.relay, Protection::Tls)
 }
 
+/// Has xfreerdp ask for control, and waits until it has it. What the window was told meanwhile.
+fn granted(lane: &Lane, canvas: &Canvas<'_>, novice: &mut Novice) -> Result<Vec<Told>> {
+    lane.xvfb.in_freerdp(&["key", "ctrl+alt+c"])?;
+    novice.program.wait("control_requested")?;
+    // The grant is on its way: it can only be seen by what follows from it.
+    let begun = Instant::now();
+    let mut told = Vec::new();
+    while !told.contains(&Told::Key(keycode::B, Way::Up)) {
+        if begun.elapsed() > DEADLINE {
+            return Err(format!("no key after control was granted: {told:?}"));
+        }
+        lane.xvfb.in_freerdp(&["key", "b"])?;
+        let next = Instant::now() + Duration::from_millis(500);
+        while !told.contains(&Told::Key(keycode::B, Way::Up)) && Instant::now() < next {
+            told.extend(canvas.told()?);
+        }
+    }
+    Ok(told)
+}
+
+/// So many messages that the keys of RC4 are changed both ways, which is after 4,096 packets ([MS-RDPBCGR] 5.3.7): the
+/// display is still seen, and keys still arrive.
+pub fn keys_change(lane: &Lane) -> Result {
+    let xvfb = Xvfb::start(&lane.folder.join("shared"), "800x600")?;
+    let canvas = Canvas::open(&xvfb)?;
+    let mut novice = share(lane, "novice-keys", &xvfb, "rdp --encryption 40")?;
+    let mut freerdp = Killed::silent(&mut lane.xfreerdp(&novice.file, PASSWORD, None))?;
+    novice.program.wait("established")?;
+    // Every tile is a message.
+    until_messages(&novice.relay, 1, |number| wait_on(&lane.xvfb, &canvas.paint(number)?))?;
+    let moves: Vec<String> = (0..400).map(|n| (100 + n).to_string()).collect();
+    let moves: Vec<&str> = moves.iter().flat_map(|x| ["mousemove", "--window", "%1", x, "100"]).collect();
+    until_messages(&novice.relay, 0, |_| lane.xvfb.in_freerdp(&moves))?;
+    granted(lane, &canvas, &mut novice)?;
+    freerdp.0.kill().map_err(|e| e.to_string())?;
+    novice.program.wait("closed")?;
+    novice.program.ends_well()
+}
+
+/// Goes on until an end (the expert: 0) has said more than is needed for other keys.
+pub fn until_messages(relay: &Relay, end: usize, mut more: impl FnMut(usize) -> Result) -> Result {
+    /// 4,096 and those that are not encrypted.
+    const MESSAGES: usize = 4_300;
+    let mut number = 0;
+    while relay.messages()[end] < MESSAGES {
+        number += 1;
+        if number > MESSAGES / 10 {
+            return Err(format!("{:?} messages only", relay.messages()));
+        }
+        more(number)?;
+    }
+    // All of the last, too, with the new keys.
+    more(number + 1)
+}
+
 /// Waits until the window was told this and nothing else; some may have come first.
 fn is_told(canvas: &Canvas<'_>, wanted: &[Told], first: &[Told]) -> Result {
     let mut told = Vec::new();
@@ -119,7 +163,7 @@ pub fn ours(lane: &Lane) -> Result {
     let xvfb = Xvfb::start(&lane.folder.join("shared"), "800x600")?;
     let canvas = Canvas::open(&xvfb)?;
     let painted = canvas.paint(13)?;
-    let mut novice = share(lane, "novice-x11-ours", &xvfb)?;
+    let mut novice = share(lane, "novice-x11-ours", &xvfb, "tls")?;
     let mut expert = expert(lane, &novice.file, &format!("--type {TYPED}"))?;
     novice.program.wait("established")?;
     sees(lane, &mut expert, &painted)?;
