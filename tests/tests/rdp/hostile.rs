@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ra_rdp::{RdpError, Security};
+use ra_rdp::{ExpertConnection, RdpError, Security};
 use ra_session::{Attempts, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::pair::{LIMIT, Setup};
@@ -121,4 +121,33 @@ async fn a_caller_that_stops_in_the_middle_times_out() {
     let connecting = server.connect(caller, config, Attempts::new(1), setup.display, setup.input);
     let error = timeout(LIMIT, connecting).await.unwrap().err();
     assert!(matches!(error, Some(RdpError::TimedOut)), "{error:?}");
+}
+
+/// What our expert says to a novice that answers X.224 without TLS.
+#[tokio::test]
+async fn connect_initial_says_how_long_its_parts_are() {
+    let setup = Setup::new(Version::V2, Security::Rdp);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let config = setup.expert_config(listener.local_addr().unwrap());
+    let options = setup.expert.clone();
+    let expert = tokio::spawn(async move { ExpertConnection::dial(config, &options).await.map(drop) });
+    let (mut stream, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
+    let mut message = async |answer: &[u8]| {
+        stream.write_all(answer).await.unwrap();
+        let mut head = [0; 4];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut rest = vec![0; usize::from(u16::from_be_bytes([head[2], head[3]])) - 4];
+        stream.read_exact(&mut rest).await.unwrap();
+        rest
+    };
+    let _request = timeout(LIMIT, message(&[])).await.unwrap();
+    let confirm = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0, 0, 0, 2, 0, 8, 0, 0, 0, 0, 0];
+    let initial = timeout(LIMIT, message(&confirm)).await.unwrap();
+    // ConnectData::Key, the object identifier of T.124; connectPDU, a PER length and all the rest.
+    let key = [0x00, 0x05, 0x00, 0x14, 0x7C, 0x00, 0x01];
+    let at = initial.windows(7).position(|bytes| bytes == key).unwrap() + 7;
+    let length = u16::from_be_bytes([initial[at], initial[at + 1]]);
+    assert_eq!(usize::from(length & 0x3FFF), initial.len() - at - 2, "{initial:02x?}");
+    assert_eq!(length & 0xC000, 0x8000);
+    expert.abort();
 }
