@@ -199,10 +199,15 @@ impl<'c, 'o> Talk<'c, 'o> {
         } else if self.console.is_attended() {
             self.questions.push_back(question);
         } else {
-            self.answer(side, question, false);
-            self.console.say("refused", "refused, since nobody is there to answer", json!({}))?;
+            self.refuse(side, question)?;
         }
         Ok(())
+    }
+
+    /// Answers for a person who is not there.
+    fn refuse(&mut self, side: &mut dyn Side, question: Question) -> Result<(), Failure> {
+        self.answer(side, question, false);
+        self.console.say("refused", "refused, since nobody is there to answer", json!({}))
     }
 
     fn withdraw(&mut self, question: Question) {
@@ -241,7 +246,7 @@ impl<'c, 'o> Talk<'c, 'o> {
             Typed::Quit => side.close(),
             Typed::Over => {
                 for question in std::mem::take(&mut self.questions) {
-                    self.answer(side, question, false);
+                    self.refuse(side, question)?;
                 }
             }
         }

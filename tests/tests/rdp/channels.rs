@@ -94,7 +94,11 @@ async fn chunks_out_of_order() {
     let words = "a chunk out of order";
     refused(&[
         (words, |_, flags, _| *flags &= !FIRST),
-        (words, |_, flags, _| *flags &= !(FIRST | LAST)),
+        // The middle of a message that has no beginning.
+        (words, |length, flags, _| {
+            *length += 1;
+            *flags &= !(FIRST | LAST);
+        }),
         // The next message begins within it.
         (words, |length, flags, _| {
             *length += 1;
