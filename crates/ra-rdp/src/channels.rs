@@ -1,7 +1,8 @@
 //! The channels of a session over those of an RDP connection ([MS-RA] 2.1).
 
 use bytes::{Buf, BytesMut};
-use ra_session::{Channel, Input, Role};
+use ra_session::{Channel, Input, Role, describe};
+use tracing::{Level, enabled, trace};
 
 use crate::RdpError;
 use crate::chunk::{Chunks, Route};
@@ -83,15 +84,14 @@ impl Channels {
     /// Takes the user data of one of these channels.
     pub(crate) fn receive(&mut self, channel: u16, data: &[u8]) -> Result<Option<Brought>, RdpError> {
         let brought = self.take(channel, data)?;
-        if let (Some(tape), Some(brought)) = (&mut self.tape, &brought) {
-            match brought {
-                // Dynamic channels are created by the novice.
-                Brought::Opened(channel) => tape.record(Role::Novice, *channel, Passed::Opened),
-                Brought::Closed(channel) => tape.record(self.role.peer(), *channel, Passed::Closed),
-                Brought::Data(channel, bytes) => {
-                    tape.record(self.role.peer(), *channel, Passed::Message(bytes.into()));
-                }
+        match &brought {
+            // Dynamic channels are created by the novice.
+            Some(Brought::Opened(channel)) => self.passed(Role::Novice, *channel, Passed::Opened),
+            Some(Brought::Closed(channel)) => self.passed(self.role.peer(), *channel, Passed::Closed),
+            Some(Brought::Data(channel, bytes)) => {
+                self.passed(self.role.peer(), *channel, Passed::Message(bytes.into()));
             }
+            None => {}
         }
         Ok(brought)
     }
@@ -120,10 +120,27 @@ impl Channels {
         mut message: impl Buf,
         out: &mut BytesMut,
     ) -> Result<(), RdpError> {
-        let Some(tape) = &mut self.tape else { return self.put(channel, message, out) };
+        if self.tape.is_none() && !enabled!(Level::TRACE) {
+            return self.put(channel, message, out);
+        }
         let whole = message.copy_to_bytes(message.remaining());
-        tape.record(self.role, channel, Passed::Message((&whole[..]).into()));
+        self.passed(self.role, channel, Passed::Message((&whole[..]).into()));
         self.put(channel, whole, out)
+    }
+
+    /// Tells the recorder, and the log: without secrets, and without what was said.
+    fn passed(&mut self, from: Role, channel: Channel, what: Passed<'_>) {
+        match &what {
+            Passed::Opened => trace!(%channel, "opened"),
+            Passed::Closed => trace!(?from, %channel, "closed"),
+            Passed::Message(bytes) if enabled!(Level::TRACE) => {
+                describe(channel, bytes).iter().for_each(|message| trace!(?from, "{message}"));
+            }
+            Passed::Message(_) => {}
+        }
+        if let Some(tape) = &mut self.tape {
+            tape.record(from, channel, what);
+        }
     }
 
     fn put(&mut self, channel: Channel, message: impl Buf, out: &mut BytesMut) -> Result<(), RdpError> {
@@ -158,9 +175,7 @@ impl Channels {
 
     /// Closes a dynamic channel.
     pub(crate) fn close(&mut self, channel: Channel) {
-        if let Some(tape) = &mut self.tape {
-            tape.record(self.role, channel, Passed::Closed);
-        }
+        self.passed(self.role, channel, Passed::Closed);
         self.dvc.close(channel);
     }
 

@@ -28,7 +28,7 @@ use ra_session::{
 use remassist_core::text::TextFormat as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::{debug, info};
+use tracing::{Instrument as _, debug, info, info_span};
 
 use crate::channels::Channels;
 use crate::chunk::user_data;
@@ -162,6 +162,15 @@ impl ExpertConnection {
         config: ExpertConfig,
         options: &ExpertOptions,
     ) -> Result<Self, RdpError> {
+        let span = info_span!("expert", peer = %stream.peer_addr()?);
+        Self::begin(stream, config, options).instrument(span).await
+    }
+
+    async fn begin(
+        stream: TcpStream,
+        config: ExpertConfig,
+        options: &ExpertOptions,
+    ) -> Result<Self, RdpError> {
         let connecting = connect::connect(stream, config, options);
         let connected =
             timeout(options.connect_timeout, connecting).await.map_err(|_| RdpError::TimedOut)??;
@@ -270,6 +279,11 @@ impl ExpertConnection {
     /// # Errors
     /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the novice has just gone is no error.
     pub async fn next(&mut self) -> Result<Option<ExpertEvent>, RdpError> {
+        let span = self.line.span.clone();
+        self.advance().instrument(span).await
+    }
+
+    async fn advance(&mut self) -> Result<Option<ExpertEvent>, RdpError> {
         if let Some((protection, key)) = self.connected.take() {
             return Ok(Some(ExpertEvent::Connected { protection, key }));
         }

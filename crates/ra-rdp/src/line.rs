@@ -8,6 +8,7 @@ use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason, McsMessage
 use ironrdp_pdu::x224::X224;
 use ra_session::{Event, Files, Output, Time};
 use tokio::time::{Instant, sleep_until};
+use tracing::Span;
 
 use crate::RdpError;
 use crate::channels::Channels;
@@ -30,6 +31,8 @@ pub(crate) struct Line {
     lost: Option<RdpError>,
     /// The end was told to the peer.
     farewell: bool,
+    /// In which all is logged.
+    pub(crate) span: Span,
 }
 
 /// What was waited for.
@@ -42,9 +45,21 @@ pub(crate) enum Woken {
 }
 
 impl Line {
+    /// In the span that is the current one.
     pub(crate) fn new(wire: Wire<Stream>, early: Vec<Frame>, channels: Channels, started: Instant) -> Self {
-        let (uploads, early) = (Uploads::default(), early.into());
-        Self { wire, early, channels, uploads, started, due: None, over: false, lost: None, farewell: false }
+        let (uploads, early, span) = (Uploads::default(), early.into(), Span::current());
+        Self {
+            wire,
+            early,
+            channels,
+            uploads,
+            started,
+            due: None,
+            over: false,
+            lost: None,
+            farewell: false,
+            span,
+        }
     }
 
     pub(crate) fn now(&self) -> Time {

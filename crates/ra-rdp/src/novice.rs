@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::rustls::ServerConfig;
-use tracing::{debug, info};
+use tracing::{Instrument as _, debug, info, info_span};
 
 use crate::channels::{Brought, Channels};
 use crate::chunk::user_data;
@@ -182,6 +182,18 @@ impl NoviceServer {
         display: Box<dyn DisplaySource>,
         input: Box<dyn InputSink>,
     ) -> Result<NoviceConnection, RdpError> {
+        let span = info_span!("novice", peer = %caller.address());
+        self.begin(caller, config, attempts, display, input).instrument(span).await
+    }
+
+    async fn begin(
+        &self,
+        caller: Caller,
+        config: NoviceConfig,
+        attempts: Attempts,
+        display: Box<dyn DisplaySource>,
+        input: Box<dyn InputSink>,
+    ) -> Result<NoviceConnection, RdpError> {
         let size = display.size();
         let drawn = |n| (1..=MOST).contains(&n);
         if !(drawn(size.0) && drawn(size.1)) {
@@ -299,6 +311,11 @@ impl NoviceConnection {
     /// # Errors
     /// [`RdpError`]: why the connection is over, after [`Event::Closed`]. That the expert has just gone is no error.
     pub async fn next(&mut self) -> Result<Option<Event>, RdpError> {
+        let span = self.line.span.clone();
+        self.advance().instrument(span).await
+    }
+
+    async fn advance(&mut self) -> Result<Option<Event>, RdpError> {
         loop {
             // Control has ended, or the session.
             if !self.session.may_deliver_input()

@@ -355,6 +355,9 @@ async fn nothing_secret_is_logged() {
         for version in Version::ALL {
             let mut pair = Pair::new(version, security).await;
             pair.establish().await;
+            let said = Event::Chat("of a dog".to_owned());
+            pair.expert().session().chat().send("of a dog").unwrap();
+            pair.hears(Role::Novice, &said).await;
             tracing::info!("{:?}", pair.expert());
             tracing::info!("{:?}", pair.novice());
             pair.expert().session().close();
@@ -364,7 +367,9 @@ async fn nothing_secret_is_logged() {
     let text = keep_log();
     assert!(text.contains("ServerDemandActive"), "IronRDP logs no more: the test proves nothing");
     assert!(text.contains("NoviceConnection"), "our own events are not in it");
-    for secret in [PASSWORD, STUB, ID] {
+    assert!(text.contains("REMOTEDESKTOP_CTL_VERSIONINFO"), "our own messages are not in it");
+    assert!(text.contains("127.0.0.1:"), "nobody knows of which connection it is");
+    for secret in [PASSWORD, STUB, ID, "of a dog"] {
         assert!(!text.contains(secret), "{secret}");
     }
 }
