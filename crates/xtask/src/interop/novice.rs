@@ -10,7 +10,7 @@ use super::program::{Killed, Program};
 use super::relay::Relay;
 use super::screen::{Picture, wait_on};
 use super::tshark::{Protection, judge};
-use super::{DEADLINE, Lane, PASSWORD};
+use super::{DEADLINE, Lane, PASSWORD, until};
 use crate::run::Result;
 
 /// A novice that runs.
@@ -91,12 +91,19 @@ fn helped(lane: &Lane, name: &str, kind: u8, security: &str) -> Result {
             _ => {}
         }
     }
-    expert.0.kill().map_err(|e| e.to_string())?;
+    let in_clear = security == "rdp --encryption none";
+    // Each side ends it somewhere.
+    if in_clear {
+        lane.xvfb.close_freerdp()?;
+    } else {
+        novice.program.say("/quit")?;
+    }
     novice.program.wait("closed")?;
     novice.program.ends_well()?;
+    until("the end of xfreerdp", || expert.0.try_wait().map_err(|e| e.to_string()))?;
     match security {
         "tls" => judge(lane, &novice.relay, Protection::Tls),
-        "rdp --encryption none" => judge(lane, &novice.relay, Protection::None),
+        _ if in_clear => judge(lane, &novice.relay, Protection::None),
         // Nobody can read it.
         _ => Ok(()),
     }

@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask};
+
 use super::DEADLINE;
 use super::program::Killed;
 use super::screen::Picture;
@@ -49,6 +52,29 @@ impl Xvfb {
     pub fn in_freerdp(&self, what: &[&str]) -> Result {
         let window = ["search", "--sync", "--onlyvisible", "--name", "^FreeRDP", "windowfocus", "--sync"];
         self.xdotool(&[&window, what].concat())
+    }
+
+    /// Closes the window of xfreerdp, as a window manager does for its user.
+    pub fn close_freerdp(&self) -> Result {
+        let said = |e: &dyn std::fmt::Display| e.to_string();
+        let (connection, screen) = x11rb::connect(Some(&self.display)).map_err(|e| said(&e))?;
+        let root = connection.setup().roots[screen].root;
+        let windows = connection.query_tree(root).map_err(|e| said(&e))?.reply().map_err(|e| said(&e))?;
+        let atom = |name: &str| -> Result<u32> {
+            let asked = connection.intern_atom(false, name.as_bytes()).map_err(|e| said(&e))?;
+            Ok(asked.reply().map_err(|e| said(&e))?.atom)
+        };
+        let (protocols, delete) = (atom("WM_PROTOCOLS")?, atom("WM_DELETE_WINDOW")?);
+        for window in windows.children {
+            let name = connection.get_property(false, window, AtomEnum::WM_NAME, AtomEnum::ANY, 0, 64);
+            let name = name.map_err(|e| said(&e))?.reply().map_err(|e| said(&e))?.value;
+            if name.starts_with(b"FreeRDP") {
+                let event = ClientMessageEvent::new(32, window, protocols, [delete, 0, 0, 0, 0]);
+                let sent = connection.send_event(false, window, EventMask::NO_EVENT, event);
+                return sent.map_err(|e| said(&e))?.check().map_err(|e| said(&e));
+            }
+        }
+        Err("xfreerdp has no window".into())
     }
 
     /// A key that was held by xdotool is not any more.
