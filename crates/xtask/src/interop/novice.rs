@@ -58,7 +58,8 @@ pub fn rc4(lane: &Lane) -> Result {
 }
 
 pub fn type_1(lane: &Lane) -> Result {
-    helped(lane, "novice-1", 1, "tls")
+    helped(lane, "novice-1-tls", 1, "tls")?;
+    helped(lane, "novice-1-rdp", 1, "rdp --encryption none").map_err(|e| format!("without encryption: {e}"))
 }
 
 /// A whole session: the picture, no key before control is granted, keys afterwards, a clean end.
