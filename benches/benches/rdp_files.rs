@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 use std::io::{self, Read, Write as _};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use ra_rdp::{
-    ExpertConnection, ExpertEvent, ExpertOptions, Framing, NoInput, NoviceOptions, NoviceServer, test_picture,
+    ExpertConnection, ExpertEvent, ExpertOptions, Framing, NoInput, NoviceOptions, NoviceServer,
+    test_picture, tls_configs,
 };
 use ra_session::loopback::{Flight, Loopback, Step};
 use ra_session::{
@@ -16,13 +16,8 @@ use ra_session::{
 };
 use remassist_core::Time;
 use testkit::bench::{heading, ratio};
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{
-    self, ClientConfig, ClientConnection, DigitallySignedStruct, ServerConfig, ServerConnection,
-    SignatureScheme,
-};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConnection, ServerConnection};
 
 /// What a connection reads of a file at a time.
 const READ: usize = 64 << 10;
@@ -119,24 +114,11 @@ struct Tls {
 
 impl Tls {
     fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(vec!["remote-assistance".to_owned()]).unwrap();
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
-        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody))
-            .with_no_client_auth();
+        let (server, client) = tls_configs().unwrap();
         let name = ServerName::try_from("remote-assistance").unwrap();
         let mut this = Self {
-            client: ClientConnection::new(Arc::new(client), name).unwrap(),
-            server: ServerConnection::new(Arc::new(server)).unwrap(),
+            client: ClientConnection::new(client, name).unwrap(),
+            server: ServerConnection::new(server).unwrap(),
             wire: Vec::new(),
             plain: vec![0; RECORD],
         };
@@ -183,41 +165,6 @@ impl Tls {
 
     fn suite(&self) -> String {
         format!("{:?}", self.client.negotiated_cipher_suite().unwrap().suite())
-    }
-}
-
-#[derive(Debug)]
-struct Anybody;
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ring::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 

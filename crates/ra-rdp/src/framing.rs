@@ -1,15 +1,17 @@
 //! What a file becomes on its way to the wire, without a wire: for the benchmarks of the workspace.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use ironrdp_core::encode_vec;
 use ironrdp_dvc::pdu::{CreateRequestPdu, DrdynvcServerPdu};
 use ra_session::{Channel, Event, FileOffer, Files, Misuse, Role, TransferId};
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
-use crate::RdpError;
 use crate::channels::{Channels, Ids};
 use crate::uploads::Uploads;
+use crate::{RdpError, tls};
 
 /// The MCS channel of the dynamic channels.
 const DRDYNVC: u16 = 1006;
@@ -70,6 +72,14 @@ impl Framing {
     pub fn feed(&mut self, files: Files<'_>, out: &mut BytesMut) -> Result<bool, RdpError> {
         self.uploads.feed(files, &mut self.channels, out)
     }
+}
+
+/// Both ends of TLS as a connection has them.
+///
+/// # Errors
+/// [`RdpError::Tls`].
+pub fn tls_configs() -> Result<(Arc<ServerConfig>, Arc<ClientConfig>), RdpError> {
+    Ok((tls::server_config(None)?, tls::client_config(None)?))
 }
 
 impl Default for Framing {

@@ -34,7 +34,7 @@ pub use error::RdpError;
 pub use expert::{ExpertConnection, ExpertEvent, ExpertOptions, dial};
 #[cfg(feature = "internals")]
 #[doc(hidden)]
-pub use framing::Framing;
+pub use framing::{Framing, tls_configs};
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};
 pub use invite::{FileType, KeyHashes, MadeInvitation, NewInvitation};
 pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
