@@ -18,6 +18,14 @@ pub(crate) struct Ids {
     pub(crate) drdynvc: Option<u16>,
 }
 
+impl Ids {
+    /// The channels of the session that are there from the beginning.
+    pub(crate) fn opened(self) -> impl Iterator<Item = Channel> {
+        let all = [(Channel::Remdesk, self.remdesk), (Channel::Encomsp, self.encomsp)];
+        all.into_iter().filter(|(_, id)| id.is_some()).map(|(channel, _)| channel)
+    }
+}
+
 /// Static and dynamic channels of one connection.
 #[derive(Debug)]
 pub(crate) struct Channels {
@@ -69,11 +77,7 @@ impl Channels {
     /// Shows a recorder what passes from now on.
     pub(crate) fn record(&mut self, recorder: Box<dyn Recorder>) {
         let tape = self.tape.insert(Tape::new(recorder));
-        for (channel, id) in [(Channel::Remdesk, self.ids.remdesk), (Channel::Encomsp, self.ids.encomsp)] {
-            if id.is_some() {
-                tape.record(Role::Expert, channel, Passed::Opened);
-            }
-        }
+        self.ids.opened().for_each(|channel| tape.record(Role::Expert, channel, Passed::Opened));
     }
 
     /// Whether an MCS channel is one of these.

@@ -22,9 +22,7 @@ use ironrdp_pdu::rdp::capability_sets::InputFlags;
 use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageBuilder, ActiveStageOutput};
 use ra_connstring::ConnectionString;
-use ra_session::{
-    Channel, Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Role, ServerKey, TransferId,
-};
+use ra_session::{Event, Expert, ExpertConfig, FileOffer, Input, Misuse, Role, ServerKey, TransferId};
 use remassist_core::text::TextFormat as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -200,10 +198,8 @@ impl ExpertConnection {
             input: result.input_flags,
             pointer: (0, 0),
         };
-        for (channel, id) in [(Channel::Remdesk, ids.remdesk), (Channel::Encomsp, ids.encomsp)] {
-            if id.is_some() {
-                connection.session.handle(connection.line.now(), Input::ChannelOpened(channel));
-            }
+        for channel in ids.opened() {
+            connection.session.handle(connection.line.now(), Input::ChannelOpened(channel));
         }
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "connected to a novice");
         Ok(connection)

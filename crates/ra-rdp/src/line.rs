@@ -63,7 +63,7 @@ impl Line {
     }
 
     pub(crate) fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Time(0).after(self.started.elapsed())
     }
 
     /// Takes what the session has to say, up to the next event.

@@ -227,8 +227,9 @@ impl NoviceServer {
             input: Hand::new(input),
             io_channel: accepted.io_channel,
         };
-        connection.tell(Input::ChannelOpened(Channel::Remdesk), ids.remdesk.is_some());
-        connection.tell(Input::ChannelOpened(Channel::Encomsp), ids.encomsp.is_some());
+        for channel in ids.opened() {
+            connection.session.handle(connection.line.now(), Input::ChannelOpened(channel));
+        }
         info!(remdesk = ids.remdesk.is_some(), drdynvc = ids.drdynvc.is_some(), "an expert has connected");
         Ok(connection)
     }
@@ -370,12 +371,6 @@ impl NoviceConnection {
         }
         let fed = self.line.feed(self.session.files())?;
         Ok(self.show()? || fed)
-    }
-
-    fn tell(&mut self, input: Input<'_>, really: bool) {
-        if really {
-            self.session.handle(self.line.now(), input);
-        }
     }
 
     fn tick(&mut self) -> Result<(), RdpError> {

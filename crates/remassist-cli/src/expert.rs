@@ -17,7 +17,7 @@ use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
 use crate::console::{Console, Typed};
 use crate::recording::Recording;
 use crate::talk::Talk;
-use crate::{Failure, input, invite};
+use crate::{Failure, input, output};
 
 /// The command that saves the screen.
 const SCREENSHOT: &str = "/screenshot ";
@@ -242,7 +242,7 @@ fn typing(text: &str) -> Vec<InputEvent> {
 fn save(path: &Path, picture: &Picture) -> io::Result<()> {
     let mut png = Vec::new();
     picture.to_png(&mut png)?;
-    invite::save(path, &png)
+    output::save(path, &png)
 }
 
 fn saved(console: &mut Console<'_>, path: &Path) -> Result<(), Failure> {

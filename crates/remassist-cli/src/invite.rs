@@ -1,13 +1,12 @@
 //! `remassist invite`.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use ra_rdp::{FileType, KeyHashes, NewInvitation, RdpError};
 use remassist::connstring::Endpoint;
 
 use crate::args::InviteArgs;
-use crate::{Failure, input};
+use crate::{Failure, input, output};
 
 pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let invitation = NewInvitation {
@@ -20,9 +19,8 @@ pub fn run(args: &InviteArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let made = invitation.make(&key_hashes(args)?).map_err(unusable)?;
     let file = made.file.expose();
     match &args.out {
-        Some(path) => {
-            save(path, file.as_bytes()).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
-        }
+        Some(path) => output::save(path, file.as_bytes())
+            .map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?,
         None => write!(out, "{file}")?,
     }
     Ok(())
@@ -55,14 +53,4 @@ fn key_hashes(args: &InviteArgs) -> Result<KeyHashes, Failure> {
     let note = "no --public-key: the key hash is random, an expert that checks it will refuse the server";
     writeln!(io::stderr(), "remassist: note: {note}")?;
     KeyHashes::random().map_err(unusable)
-}
-
-/// Writes a file whole or not at all. Only the owner can read it: it lets people in.
-pub fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -17,6 +17,7 @@ mod inspect;
 mod invite;
 mod kinds;
 mod novice;
+mod output;
 mod recording;
 mod shown;
 mod talk;

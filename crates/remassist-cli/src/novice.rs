@@ -10,12 +10,12 @@ use remassist::session::{Attempts, Credentials, Event, NoviceConfig};
 use serde_json::json;
 use tokio::sync::mpsc::{self, Receiver};
 
-use crate::Failure;
 use crate::args::{EncryptionArg, NoviceArgs};
 use crate::console::{Console, Typed};
 use crate::invite;
 use crate::recording::Recording;
 use crate::talk::Talk;
+use crate::{Failure, output};
 
 /// Events of input that wait to be told; more are left out.
 const INPUT: usize = 256;
@@ -110,7 +110,7 @@ fn invitation(
         addresses: invite::endpoints(&args.addresses)?,
     });
     let made = made.map_err(invite::unusable)?;
-    invite::save(&args.invitation, made.file.expose().as_bytes())
+    output::save(&args.invitation, made.file.expose().as_bytes())
         .map_err(|e| Failure::Usage(format!("{}: {e}", args.invitation.display())))?;
     let addresses: Vec<String> = made.addresses.iter().map(ToString::to_string).collect();
     let file = args.invitation.display();

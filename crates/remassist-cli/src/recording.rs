@@ -7,15 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ra_rdp::{Passed, Record, Recorder, RecordingReader, RecordingWriter};
-use remassist::core::{DecodeOptions, Role};
+use remassist::core::DecodeOptions;
 use remassist::session::{Channel, describe};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
-use crate::Failure;
 use crate::inspect::{deviation, redact};
 use crate::kinds::by_name;
 use crate::transcript::Transcript;
+use crate::{Failure, output};
 
 /// A file that connections are recorded in, one after the other. Only the owner can read it.
 pub struct Recording {
@@ -32,8 +31,7 @@ struct Tape {
 impl Recording {
     /// Takes the place of a file that is there.
     pub fn create(path: &Path) -> Result<Self, Failure> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).and_then(|file| Ok(file.persist(path)?));
+        let file = output::beside(path).and_then(|file| Ok(file.persist(path)?));
         let writer = file.and_then(|file| RecordingWriter::new(LineWriter::new(file)));
         let writer = Some(writer.map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?);
         let file = Arc::new(Mutex::new(Tape { writer, error: None }));
@@ -103,12 +101,8 @@ pub fn print_json(
 
 fn json(record: &Record<'_>, options: &DecodeOptions) -> Value {
     let Record { time, from, channel, what } = record;
-    let from = match from {
-        Role::Expert => "expert",
-        Role::Novice => "novice",
-    };
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let mut json = json!({ "ms": millis, "from": from, "channel": channel.to_string() });
+    let mut json = json!({ "ms": millis, "from": from.to_string(), "channel": channel.to_string() });
     let details = match what {
         Passed::Opened => json!({ "opened": true }),
         Passed::Closed => json!({ "closed": true }),

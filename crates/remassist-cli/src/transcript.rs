@@ -117,23 +117,15 @@ impl<'o> Transcript<'o> {
         said: &str,
         section: &str,
     ) -> io::Result<()> {
-        let arrow = match from {
-            Role::Expert => "expert -> novice",
-            Role::Novice => "novice -> expert",
-        };
-        let dim = self.dim;
-        self.print(time, &format!("{arrow}  {carrier:<14} {said:<58} {dim}{section}{dim:#}"))
+        let (to, dim) = (from.peer(), self.dim);
+        self.print(time, &format!("{from} -> {to}  {carrier:<14} {said:<58} {dim}{section}{dim:#}"))
     }
 
     /// What a side makes of it.
     pub fn event(&mut self, time: Duration, role: Role, text: &str) -> io::Result<()> {
         self.flush()?;
-        let who = match role {
-            Role::Expert => "expert",
-            Role::Novice => "novice",
-        };
         let bold = self.bold;
-        self.print(time, &format!("{bold}{who:>6}: {text}{bold:#}"))
+        self.print(time, &format!("{bold}{role:>6}: {text}{bold:#}"))
     }
 
     /// A line as it is.

@@ -1,5 +1,7 @@
 //! Who speaks, and which version of [MS-RA].
 
+use core::fmt;
+
 /// A side of a Remote Assistance connection ([MS-RA] 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
@@ -18,6 +20,16 @@ impl Role {
             Self::Expert => Self::Novice,
             Self::Novice => Self::Expert,
         }
+    }
+}
+
+/// `expert` or `novice`.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Expert => "expert",
+            Self::Novice => "novice",
+        })
     }
 }
 

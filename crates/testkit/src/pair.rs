@@ -205,12 +205,8 @@ impl Pair {
     }
 
     fn line(&mut self, role: Role, text: &str) {
-        let who = match role {
-            Role::Expert => "expert",
-            Role::Novice => "novice",
-        };
         let seconds = self.now.0 / 1000;
-        writeln!(self.transcript, "{seconds:>4} s {who} {text}").unwrap();
+        writeln!(self.transcript, "{seconds:>4} s {role} {text}").unwrap();
     }
 }
 

@@ -211,7 +211,7 @@ impl<'o> Stage<'o> {
         self.tell()?;
         let (time, what) = (self.begin.elapsed(), Passed::Message(bytes.into()));
         self.transcript.record(&Record { time, from: to.peer(), channel, what })?;
-        let (now, input) = (millis(time), Input::Data { channel, bytes });
+        let (now, input) = (Time(0).after(time), Input::Data { channel, bytes });
         match to {
             Role::Expert => self.expert().handle(now, input),
             Role::Novice => self.novice().handle(now, input),
@@ -224,7 +224,7 @@ impl<'o> Stage<'o> {
         self.tell()?;
         let (time, what) = (self.begin.elapsed(), Passed::Opened);
         self.transcript.record(&Record { time, from: Role::Novice, channel, what })?;
-        self.novice().handle(millis(time), Input::ChannelOpened(channel));
+        self.novice().handle(Time(0).after(time), Input::ChannelOpened(channel));
         Ok(())
     }
 
@@ -292,10 +292,6 @@ impl<'o> Stage<'o> {
         self.tell()?;
         Ok(self.transcript.flush()?)
     }
-}
-
-fn millis(time: Duration) -> Time {
-    Time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn bar_style() -> ProgressStyle {
