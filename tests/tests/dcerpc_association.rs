@@ -1,0 +1,508 @@
+//! Client and server talk to each other, with a toy security provider that counts, signs and encrypts; and what a
+//! server says to a client that breaks the rules.
+
+use dce_rpc::{
+    AuthLevel, AuthType, BindAck, Body, Call, CallSpec, Client, ClientEvent, ContextKey, ContextReason,
+    ContextResult, Features, Flags, Framer, Host, Input, Message, Misuse, Options, Output, Pdu,
+    PresentationContext, Reason, Refusal, RejectReason, Request, Security, SecurityFailure, Server,
+    ServerEvent, Status, Step, SyntaxId, Verifier,
+};
+use proptest::prelude::*;
+use remassist_core::{Decode, Encode, Time};
+use uuid::{Uuid, uuid};
+
+const ONE: SyntaxId = SyntaxId::new(uuid!("000001a0-0000-0000-c000-000000000046"), 0, 0);
+const TWO: SyntaxId = SyntaxId::new(uuid!("99fcfec4-5260-101b-bbcb-00aa0021347a"), 0, 0);
+const NOW: Time = Time(1000);
+
+/// Three tokens, the last with a password; a checksum as signature, an exclusive or as cipher.
+struct Toy {
+    client: bool,
+    password: &'static [u8],
+    steps: u32,
+    header_signing: bool,
+}
+
+impl Toy {
+    fn checksum(message: &Message<'_>, from_client: bool) -> Vec<u8> {
+        let mut sum = 0xCBF2_9CE4_8422_2325_u64 ^ u64::from(message.sequence) << 1 ^ u64::from(from_client);
+        let (header, trailer): (&[u8], &[u8]) =
+            if message.header_signing { (message.header, message.trailer) } else { (&[], &[]) };
+        for byte in header.iter().chain(message.body.iter()).chain(trailer) {
+            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3);
+        }
+        [sum.to_le_bytes(), message.sequence.to_le_bytes().repeat(2).try_into().unwrap()].concat()
+    }
+
+    fn cipher(message: &mut Message<'_>) {
+        if message.level == AuthLevel::PRIVACY {
+            message.body.iter_mut().for_each(|byte| *byte ^= 0x5A);
+        }
+    }
+}
+
+impl Security for Toy {
+    fn step(&mut self, token: &[u8]) -> Result<Step, SecurityFailure> {
+        self.steps += 1;
+        let step = |token: &[u8], done| Ok(Step { token: token.to_vec(), done });
+        match (self.client, self.steps, token) {
+            (true, 1, b"") => step(b"hello", false),
+            (false, 1, b"hello") => step(b"challenge", false),
+            (true, 2, b"challenge") => step(self.password, true),
+            (false, 2, given) if given == self.password => step(b"", true),
+            _ => Err(SecurityFailure(Status::ACCESS_DENIED)),
+        }
+    }
+
+    fn signature_len(&self) -> usize {
+        16
+    }
+
+    fn protect(&mut self, message: &mut Message<'_>) -> Result<Vec<u8>, SecurityFailure> {
+        let signature = Self::checksum(message, self.client);
+        Self::cipher(message);
+        Ok(signature)
+    }
+
+    fn verify(&mut self, message: &mut Message<'_>, signature: &[u8]) -> Result<(), SecurityFailure> {
+        Self::cipher(message);
+        let right = Self::checksum(message, !self.client) == signature;
+        if right { Ok(()) } else { Err(SecurityFailure(Status::SEC_PKG_ERROR)) }
+    }
+
+    fn supports_header_signing(&self) -> bool {
+        self.header_signing
+    }
+}
+
+struct Two {
+    header_signing: bool,
+}
+
+impl Host for Two {
+    type Security = Toy;
+
+    fn supports(&mut self, interface: &SyntaxId) -> bool {
+        [ONE, TWO].contains(interface)
+    }
+
+    fn accept(&mut self, auth_type: AuthType, _: AuthLevel) -> Option<Toy> {
+        let known = auth_type == AuthType::WINNT || auth_type == AuthType::GSS_NEGOTIATE;
+        let header_signing = self.header_signing;
+        known.then_some(Toy { client: false, password: b"secret", steps: 0, header_signing })
+    }
+}
+
+struct Pair {
+    client: Client<Toy>,
+    server: Server<Two>,
+    /// Changes one byte of what the side sends next: to the server or not, offset, mask.
+    tamper: Option<(bool, usize, u8)>,
+    chunk: usize,
+    client_closed: Option<Reason>,
+    server_closed: Option<Reason>,
+    wire: Vec<u8>,
+}
+
+impl Pair {
+    fn new(header_signing: bool) -> Self {
+        Self {
+            client: Client::new(Options::default(), 0),
+            server: Server::new(Two { header_signing }, Options::default(), 0x77, "135"),
+            tamper: None,
+            chunk: usize::MAX,
+            client_closed: None,
+            server_closed: None,
+            wire: Vec::new(),
+        }
+    }
+
+    /// Runs until nobody has anything to say.
+    fn run(&mut self) -> (Vec<ClientEvent>, Vec<ServerEvent>) {
+        let (mut client, mut server) = (Vec::new(), Vec::new());
+        loop {
+            let mut idle = true;
+            loop {
+                match self.client.poll() {
+                    Output::Send(bytes) => {
+                        let bytes = self.carry(true, bytes);
+                        for part in bytes.chunks(self.chunk) {
+                            self.server.handle(NOW, Input::Data(part));
+                        }
+                    }
+                    Output::Event(event) => client.push(event),
+                    Output::Close(reason) => self.client_closed = Some(reason),
+                    _ => break,
+                }
+                idle = false;
+            }
+            loop {
+                match self.server.poll() {
+                    Output::Send(bytes) => {
+                        let bytes = self.carry(false, bytes);
+                        for part in bytes.chunks(self.chunk) {
+                            self.client.handle(NOW, Input::Data(part));
+                        }
+                    }
+                    Output::Event(event) => server.push(event),
+                    Output::Close(reason) => self.server_closed = Some(reason),
+                    _ => break,
+                }
+                idle = false;
+            }
+            if idle {
+                return (client, server);
+            }
+        }
+    }
+
+    fn carry(&mut self, to_server: bool, mut bytes: Vec<u8>) -> Vec<u8> {
+        if let Some((_, at, mask)) = self.tamper.take_if(|(side, ..)| *side == to_server) {
+            let at = at % bytes.len();
+            bytes[at] ^= mask;
+        }
+        self.wire.extend_from_slice(&bytes);
+        bytes
+    }
+
+    fn bind(
+        &mut self,
+        interface: SyntaxId,
+        security: Option<(ContextKey, &'static [u8])>,
+    ) -> Vec<ClientEvent> {
+        let toy = |(key, password)| (key, Toy { client: true, password, steps: 0, header_signing: true });
+        self.client.bind(NOW, interface, security.map(toy)).unwrap();
+        self.run().0
+    }
+
+    fn call(&mut self, context_id: u16, security: Option<u32>, stub: &[u8]) -> (u32, Vec<ServerEvent>) {
+        let spec = CallSpec { context_id, security, opnum: 3, object: Some(Uuid::max()), stub };
+        let call_id = self.client.call(NOW, &spec).unwrap();
+        (call_id, self.run().1)
+    }
+}
+
+fn key(auth_type: AuthType, auth_level: AuthLevel, context_id: u32) -> ContextKey {
+    ContextKey { auth_type, auth_level, context_id }
+}
+
+fn only(events: Vec<ServerEvent>) -> Call {
+    match <[ServerEvent; 1]>::try_from(events).unwrap() {
+        [ServerEvent::Call(call)] => call,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn calls_of_every_level_and_provider_go_there_and_back() {
+    for header_signing in [true, false] {
+        for auth_type in [AuthType::WINNT, AuthType::GSS_NEGOTIATE] {
+            for level in [AuthLevel::CONNECT, AuthLevel::PACKET, AuthLevel::INTEGRITY, AuthLevel::PRIVACY] {
+                for len in [0, 1, 15, 16, 17, 1400, 5791, 5792, 40_000] {
+                    let mut pair = Pair::new(header_signing);
+                    pair.chunk = if len == 17 { 1 } else { 1000 };
+                    let bound = pair.bind(ONE, Some((key(auth_type, level, 9), b"secret")));
+                    assert_eq!(bound, [ClientEvent::Bound { context_id: 0 }]);
+                    assert_eq!(pair.client.features(), Features::ALL);
+                    assert_eq!(pair.client.assoc_group_id(), 0x77);
+                    let stub: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+                    for _ in 0..3 {
+                        pair.wire.clear();
+                        let (call_id, events) = pair.call(0, Some(9), &stub);
+                        let call = only(events);
+                        let level = if level == AuthLevel::PACKET { AuthLevel::INTEGRITY } else { level };
+                        assert_eq!(call.security, Some(key(auth_type, level, 9)));
+                        assert_eq!((call.call_id, call.opnum, call.object), (call_id, 3, Some(Uuid::max())));
+                        // A verification trailer leaves padding behind.
+                        assert_eq!(call.stub[..len], stub);
+                        let padded = !header_signing && level.is_protected();
+                        assert_eq!(call.stub.len(), if padded { len.next_multiple_of(4) } else { len });
+                        pair.server.respond(call_id, &stub).unwrap();
+                        let events = pair.run().0;
+                        let stub = stub.clone();
+                        assert_eq!(events, [ClientEvent::Response { call_id, big_endian: false, stub }]);
+                        let plain = len > 15 && pair.wire.windows(8).any(|w| w == [1, 2, 3, 4, 5, 6, 7, 8]);
+                        assert_eq!(plain, len > 15 && level != AuthLevel::PRIVACY);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn contexts_stand_side_by_side() {
+    let mut pair = Pair::new(true);
+    for n in 0..10_u32 {
+        let level = if n % 2 == 0 { AuthLevel::PRIVACY } else { AuthLevel::INTEGRITY };
+        let interface = if n % 3 == 0 { ONE } else { TWO };
+        assert_eq!(pair.bind(interface, Some((key(AuthType::WINNT, level, n), b"secret"))).len(), 1);
+    }
+    for n in (0..10_u32).chain([3, 0, 7]) {
+        // The first bind has a context for features.
+        let context = if n == 0 { 0 } else { n as u16 + 1 };
+        let (call_id, events) = pair.call(context, Some(n), b"parameters");
+        let call = only(events);
+        assert_eq!(call.interface, if n % 3 == 0 { ONE } else { TWO });
+        assert_eq!(call.security.unwrap().context_id, n);
+        assert!(pair.server.security(&call.security.unwrap()).is_some());
+        pair.server.respond(call_id, b"results").unwrap();
+        assert_eq!(pair.run().0.len(), 1);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_told_to_the_first_call() {
+    let mut pair = Pair::new(true);
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::PRIVACY, 1), b"wrong!")));
+    let (call_id, events) = pair.call(0, Some(1), b"parameters");
+    assert_eq!(events, []);
+    // The fault came with the same run; a second call shows that the connection goes on.
+    let (_, events) = pair.call(0, Some(1), b"again");
+    assert_eq!((events, call_id), (vec![], 2));
+    assert_eq!(pair.server_closed, None);
+    let mut pair = Pair::new(true);
+    let events = pair.bind(ONE, Some((key(AuthType::GSS_NEGOTIATE, AuthLevel::PRIVACY, 1), b"wrong!")));
+    let why = Refusal::Fault(Status::ACCESS_DENIED);
+    assert_eq!(events, [ClientEvent::Refused { context_id: 0, why }]);
+}
+
+#[test]
+fn calls_without_security_say_so() {
+    let mut pair = Pair::new(true);
+    pair.bind(ONE, None);
+    assert_eq!(only(pair.call(0, None, b"x").1).security, None);
+    let mut pair = Pair::new(true);
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::PRIVACY, 1), b"secret")));
+    assert_eq!(only(pair.call(0, None, b"x").1).security, None);
+}
+
+#[test]
+fn a_byte_changed_on_the_wire_never_gives_other_data() {
+    for level in [AuthLevel::INTEGRITY, AuthLevel::PRIVACY] {
+        for to_server in [true, false] {
+            for at in 0..120 {
+                for mask in [0x01, 0x80] {
+                    let mut pair = Pair::new(true);
+                    pair.bind(ONE, Some((key(AuthType::WINNT, level, 1), b"secret")));
+                    let spec =
+                        CallSpec { context_id: 0, security: Some(1), opnum: 3, object: None, stub: b"data" };
+                    let call_id = pair.client.call(NOW, &spec).unwrap();
+                    if to_server {
+                        pair.tamper = Some((true, at, mask));
+                    }
+                    for event in pair.run().1 {
+                        let ServerEvent::Call(call) = event else { continue };
+                        let same = (call.call_id, call.opnum, &call.stub[..]) == (call_id, 3, b"data");
+                        // Without sec_trailer a call says that nobody proved anything.
+                        assert!(call.security.is_none() || (same && !to_server), "{at} {mask} {call:?}");
+                        pair.tamper = Some((false, at, mask));
+                        pair.server.respond(call.call_id, b"results").unwrap();
+                    }
+                    for event in pair.run().0 {
+                        assert!(!matches!(event, ClientEvent::Response { .. }), "{at} {mask} {event:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn refusals_are_understood() {
+    let mut pair = Pair::new(true);
+    let none = SyntaxId::new(Uuid::max(), 1, 0);
+    let (result, reason) = (ContextResult::PROVIDER_REJECTION, ContextReason::ABSTRACT_SYNTAX_NOT_SUPPORTED);
+    let why = Refusal::Context(result, reason);
+    assert_eq!(pair.bind(none, None), [ClientEvent::Refused { context_id: 0, why }]);
+    assert_eq!(pair.bind(ONE, None), [ClientEvent::Bound { context_id: 2 }]);
+    let mut pair = Pair::new(true);
+    let why = Refusal::Bind(RejectReason::AUTHENTICATION_TYPE_NOT_RECOGNIZED);
+    let events = pair.bind(ONE, Some((key(AuthType::GSS_KERBEROS, AuthLevel::PRIVACY, 1), b"secret")));
+    assert_eq!(events, [ClientEvent::Refused { context_id: 0, why }]);
+    assert!(pair.client_closed.is_some());
+}
+
+#[test]
+fn faults_cancels_and_orphans() {
+    let mut pair = Pair::new(true);
+    pair.bind(ONE, None);
+    let (call_id, _) = pair.call(0, None, b"x");
+    pair.client.cancel(call_id).unwrap();
+    assert_eq!(pair.run().1, [ServerEvent::Cancelled(call_id)]);
+    assert_eq!(pair.server.fault(call_id, Status(0), true), Err(Misuse::ForbiddenStatus));
+    pair.server.fault(call_id, Status::OP_RNG_ERROR, false).unwrap();
+    assert_eq!(pair.server.respond(call_id, b""), Err(Misuse::UnknownCall));
+    let fault = ClientEvent::Fault {
+        call_id,
+        status: Status::OP_RNG_ERROR,
+        did_not_execute: true,
+        extended_error: None,
+    };
+    assert_eq!(pair.run().0, [fault]);
+    let (call_id, _) = pair.call(0, None, b"x");
+    pair.client.orphan(call_id).unwrap();
+    assert_eq!(pair.run().1, [ServerEvent::Orphaned(call_id)]);
+    assert_eq!(pair.server.respond(call_id, b""), Err(Misuse::UnknownCall));
+    pair.server.shutdown();
+    assert_eq!(pair.run().0, [ClientEvent::Shutdown]);
+    assert_eq!(pair.client_closed, None);
+}
+
+#[test]
+fn an_answer_that_does_not_come_ends_the_connection() {
+    let mut client = Client::<Toy>::new(Options::default(), 0);
+    client.bind(NOW, ONE, None).unwrap();
+    assert_eq!(client.bind(NOW, ONE, None), Err(Misuse::Negotiating));
+    assert!(matches!(client.poll(), Output::Send(_)));
+    let Output::Wait(Some(deadline)) = client.poll() else { panic!() };
+    client.handle(Time(deadline.0 - 1), Input::Tick);
+    assert_eq!(client.poll(), Output::Wait(Some(deadline)));
+    client.handle(deadline, Input::Tick);
+    assert_eq!(client.poll(), Output::Close(Reason::TimedOut));
+    assert_eq!(client.poll(), Output::Wait(None));
+    assert_eq!(client.bind(NOW, ONE, None), Err(Misuse::Closed));
+}
+
+/// What a server answers to PDUs, and how it ends.
+fn answers(pdus: &[Pdu<'_>]) -> (Vec<Pdu<'static>>, Vec<ServerEvent>, Option<Reason>) {
+    let mut server = Server::new(Two { header_signing: true }, Options::default(), 0x77, "135");
+    for pdu in pdus {
+        server.handle(NOW, Input::Data(&pdu.to_vec().unwrap()));
+    }
+    let (mut framer, mut sent, mut events, mut closed) =
+        (Framer::new(u16::MAX), Vec::new(), Vec::new(), None);
+    loop {
+        match server.poll() {
+            Output::Send(bytes) => framer.push(&bytes),
+            Output::Event(event) => events.push(event),
+            Output::Close(reason) => closed = Some(reason),
+            _ => return (sent, events, closed),
+        }
+        while let Some((_, pdu)) = framer.pull().unwrap() {
+            sent.push(Pdu::decode_strict(pdu).unwrap().into_owned());
+        }
+    }
+}
+
+fn bind(contexts: Vec<PresentationContext>) -> dce_rpc::Bind {
+    dce_rpc::Bind { max_xmit_frag: 4280, max_recv_frag: 4280, assoc_group_id: 0, reserved: [0; 3], contexts }
+}
+
+fn bound() -> Pdu<'static> {
+    Pdu::new(Flags::WHOLE, 1, Body::Bind(bind(vec![PresentationContext::new(0, ONE, SyntaxId::NDR)])))
+}
+
+fn request(flags: Flags, call_id: u32, context_id: u16) -> Pdu<'static> {
+    let stub = b"stub".to_vec().into();
+    Pdu::new(
+        flags,
+        call_id,
+        Body::Request(Request { alloc_hint: 0, context_id, opnum: 1, object: None, stub }),
+    )
+}
+
+fn fault_of(pdu: &Pdu<'_>) -> Status {
+    let Body::Fault(fault) = &pdu.body else { panic!("{pdu:?}") };
+    fault.status
+}
+
+#[test]
+fn features_and_ndr64_are_answered_as_clients_want_it() {
+    let offered = [SyntaxId::NDR, SyntaxId::NDR64, SyntaxId::feature_negotiation(Features(0xFFFF))];
+    let contexts = offered.iter().zip(0..).map(|(s, id)| PresentationContext::new(id, ONE, *s)).collect();
+    let (sent, _, closed) = answers(&[Pdu::new(Flags::WHOLE, 1, Body::Bind(bind(contexts)))]);
+    let Body::BindAck(BindAck { results, max_xmit_frag, secondary_address, .. }) = &sent[0].body else {
+        panic!()
+    };
+    let short: Vec<_> = results.iter().map(|r| (r.result.0, r.reason.0, r.transfer_syntax)).collect();
+    assert_eq!(short, [(0, 0, SyntaxId::NDR), (2, 2, SyntaxId::NIL), (3, 3, SyntaxId::NIL)]);
+    assert_eq!((*max_xmit_frag, &secondary_address[..], closed), (4280, &b"135\0"[..], None));
+}
+
+#[test]
+fn what_breaks_the_rules_is_answered_with_a_fault() {
+    let cases: Vec<(Vec<Pdu<'_>>, Option<Status>, bool)> = vec![
+        (vec![request(Flags::WHOLE, 1, 0)], Some(Status::PROTO_ERROR), true),
+        (vec![bound(), request(Flags::WHOLE, 2, 9)], Some(Status::INVALID_PRES_CONTEXT_ID), false),
+        (vec![bound(), request(Flags::LAST, 900, 0)], Some(Status::PROTO_ERROR), true),
+        (
+            vec![bound(), request(Flags::FIRST, 2, 0), request(Flags::LAST, 3, 0)],
+            Some(Status::PROTO_ERROR),
+            true,
+        ),
+        (
+            vec![bound(), request(Flags::FIRST, 2, 0), request(Flags::LAST, 2, 1)],
+            Some(Status::PROTO_ERROR),
+            true,
+        ),
+        (vec![bound(), Pdu::new(Flags::WHOLE, 2, Body::Shutdown)], Some(Status::PROTO_ERROR), true),
+        (vec![bound(), bound()], None, true),
+    ];
+    for (pdus, status, closes) in cases {
+        let (sent, events, closed) = answers(&pdus);
+        let last = sent.last().unwrap();
+        match status {
+            Some(status) => assert_eq!(fault_of(last), status),
+            None => assert!(matches!(last.body, Body::BindNak(_))),
+        }
+        assert_eq!((events, closed.is_some()), (vec![], closes), "{last:?}");
+    }
+}
+
+#[test]
+fn an_unknown_security_context_is_refused_once_for_a_call() {
+    let protected = |flags| {
+        let mut pdu = request(flags, 5, 0);
+        pdu.verifier = Some(Verifier {
+            padding: vec![0; 12].into(),
+            auth_type: AuthType::WINNT,
+            auth_level: AuthLevel::PRIVACY,
+            reserved: 0,
+            context_id: 8,
+            token: vec![0; 16].into(),
+        });
+        pdu
+    };
+    let pdus = [bound(), protected(Flags::FIRST), protected(Flags(0)), protected(Flags::LAST)];
+    let (sent, events, closed) = answers(&pdus);
+    assert_eq!((sent.len(), events, closed), (2, vec![], None));
+    assert_eq!(fault_of(&sent[1]), Status::ACCESS_DENIED);
+}
+
+#[test]
+fn alter_context_may_have_sizes_of_zero() {
+    let contexts = vec![PresentationContext::new(4, TWO, SyntaxId::NDR)];
+    let alter = dce_rpc::Bind { max_xmit_frag: 0, max_recv_frag: 0, ..bind(contexts) };
+    let alter = Pdu::new(Flags::WHOLE, 2, Body::AlterContext(alter));
+    let (sent, events, closed) = answers(&[bound(), alter, request(Flags::WHOLE, 3, 4)]);
+    assert!(matches!(sent[1].body, Body::AlterContextResp(_)));
+    assert_eq!((only(events).interface, closed), (TWO, None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damaged_streams_never_make_a_server_or_a_client_panic(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in 1..100_usize,
+    ) {
+        let mut pair = Pair::new(true);
+        pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::INTEGRITY, 1), b"secret")));
+        pair.call(0, Some(1), &[7; 100]);
+        let mut stream = pair.wire;
+        for (index, byte) in damage {
+            let at = index.index(stream.len());
+            stream[at] = byte;
+        }
+        let mut server = Server::new(Two { header_signing: true }, Options::default(), 1, "135");
+        let mut client = Client::<Toy>::new(Options::default(), 0);
+        client.bind(NOW, ONE, None).unwrap();
+        for part in stream.chunks(cut) {
+            server.handle(NOW, Input::Data(part));
+            client.handle(NOW, Input::Data(part));
+        }
+        while !matches!(server.poll(), Output::Wait(_)) {}
+        while !matches!(client.poll(), Output::Wait(_)) {}
+    }
+}
