@@ -506,3 +506,123 @@ proptest! {
         while !matches!(client.poll(), Output::Wait(_)) {}
     }
 }
+
+/// A client with a protected call under way, and what it is answered.
+fn answered(change: impl FnOnce(&mut Pdu<'_>)) -> Option<Reason> {
+    let mut pair = Pair::new(true);
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::INTEGRITY, 1), b"secret")));
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::INTEGRITY, 2), b"secret")));
+    let (call_id, _) = pair.call(0, Some(1), b"parameters");
+    let body = dce_rpc::Response {
+        alloc_hint: 0,
+        context_id: 0,
+        cancel_count: 0,
+        reserved: 0,
+        stub: b"forged".to_vec().into(),
+    };
+    let mut pdu = Pdu::new(Flags::WHOLE, call_id, Body::Response(body));
+    change(&mut pdu);
+    pair.client.handle(NOW, Input::Data(&pdu.to_vec().unwrap()));
+    assert_eq!(pair.run().0, []);
+    pair.client_closed
+}
+
+fn signature(context_id: u32, auth_level: AuthLevel) -> Option<Verifier<'static>> {
+    Some(Verifier {
+        padding: vec![0; 10].into(),
+        auth_type: AuthType::WINNT,
+        auth_level,
+        reserved: 0,
+        context_id,
+        token: vec![0; 16].into(),
+    })
+}
+
+#[test]
+fn a_protected_call_takes_no_other_answer() {
+    assert_eq!(answered(|_| {}), Some(Reason::Unprotected));
+    assert_eq!(answered(|pdu| pdu.verifier = signature(3, AuthLevel::INTEGRITY)), Some(Reason::Unprotected));
+    assert_eq!(answered(|pdu| pdu.verifier = signature(1, AuthLevel::CONNECT)), Some(Reason::Unprotected));
+    let wrong = Some(Reason::Security(Status::SEC_PKG_ERROR));
+    assert_eq!(answered(|pdu| pdu.verifier = signature(1, AuthLevel::INTEGRITY)), wrong);
+    assert_eq!(answered(|pdu| pdu.verifier = signature(2, AuthLevel::INTEGRITY)), wrong);
+    // Nobody waits for it.
+    assert_eq!(answered(|pdu| pdu.call_id = 99), None);
+}
+
+#[test]
+fn an_answer_under_another_context_is_refused_even_with_its_signature() {
+    let mut pair = Pair::new(true);
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::INTEGRITY, 1), b"secret")));
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::INTEGRITY, 2), b"secret")));
+    let (first, _) = pair.call(0, Some(1), b"parameters");
+    let (second, _) = pair.call(0, Some(2), b"parameters");
+    pair.server.respond(second, b"results").unwrap();
+    let Output::Send(bytes) = pair.server.poll() else { panic!() };
+    // Properly signed for the second call, and given out as the answer to the first where the signature leaves it open.
+    let mut pdu = Pdu::decode(&bytes).unwrap();
+    pdu.call_id = first;
+    pair.client.handle(NOW, Input::Data(&pdu.to_vec().unwrap()));
+    assert_eq!(pair.run().0, []);
+    assert!(pair.client_closed.is_some());
+}
+
+#[test]
+fn a_verification_trailer_that_does_not_fit_is_refused() {
+    use dce_rpc::{Command, CommandBody, VerificationTrailer};
+    let fits = CommandBody::PContext { interface: ONE, transfer: SyntaxId::NDR };
+    let lies = CommandBody::PContext { interface: TWO, transfer: SyntaxId::NDR };
+    let unknown = || CommandBody::Unknown { command: 9, body: vec![0; 4].into() };
+    for (must_process, body, ok) in
+        [(false, fits, true), (false, lies, false), (false, unknown(), true), (true, unknown(), false)]
+    {
+        let mut stub = b"stub".to_vec();
+        let commands = vec![Command { must_process, body }];
+        stub.extend(VerificationTrailer { commands }.to_vec().unwrap());
+        let body = Request { alloc_hint: 0, context_id: 0, opnum: 1, object: None, stub: stub.into() };
+        let (sent, events, closed) = answers(&[bound(), Pdu::new(Flags::WHOLE, 2, Body::Request(body))]);
+        assert_eq!(closed, None);
+        if ok {
+            assert_eq!(only(events).stub, b"stub");
+        } else {
+            assert_eq!((fault_of(&sent[1]), events), (Status::ACCESS_DENIED, vec![]));
+        }
+    }
+}
+
+#[test]
+fn big_endian_clients_are_understood() {
+    let mut pdus = [bound(), request(Flags::WHOLE, 2, 0)];
+    pdus.iter_mut().for_each(|pdu| pdu.data_representation = dce_rpc::DataRepresentation::BIG);
+    let (sent, events, _) = answers(&pdus);
+    assert!(matches!(sent[0].body, Body::BindAck(_)));
+    assert!(only(events).big_endian);
+}
+
+#[test]
+fn limits_hold() {
+    let mut options = Options::default();
+    (options.max_stub, options.max_calls, options.max_security, options.max_contexts) = (7, 1, 1, 2);
+    let mut pair = Pair::new(true);
+    pair.server = Server::new(Two { header_signing: true }, options, 1, "135");
+    pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::CONNECT, 1), b"secret")));
+    let events = |pair: &mut Pair, stub: &[u8]| {
+        let spec = CallSpec { context_id: 0, security: Some(1), opnum: 3, object: None, stub };
+        pair.client.call(NOW, &spec).unwrap();
+        pair.run()
+    };
+    let status = |events: &[ClientEvent]| match events {
+        [ClientEvent::Fault { status, .. }] => *status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(&events(&mut pair, b"12345678").0), Status::ACCESS_DENIED);
+    assert_eq!(events(&mut pair, b"1234567").1.len(), 1);
+    assert_eq!(status(&events(&mut pair, b"").0), Status::SERVER_TOO_BUSY);
+    let why = Refusal::Fault(Status::PROTO_ERROR);
+    let refused = pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::PRIVACY, 2), b"secret")));
+    assert_eq!(refused, [ClientEvent::Refused { context_id: 2, why }]);
+    assert_eq!(pair.bind(TWO, None).len(), 1);
+    let why = Refusal::Bind(RejectReason::LOCAL_LIMIT_EXCEEDED);
+    assert_eq!(pair.bind(TWO, None), [ClientEvent::Refused { context_id: 4, why }]);
+    assert_eq!((pair.client_closed, pair.server_closed), (None, None));
+}
