@@ -626,3 +626,58 @@ fn limits_hold() {
     assert_eq!(pair.bind(TWO, None), [ClientEvent::Refused { context_id: 4, why }]);
     assert_eq!((pair.client_closed, pair.server_closed), (None, None));
 }
+
+fn token(context_id: u32, token: &[u8]) -> Option<Verifier<'static>> {
+    let token = token.to_vec().into();
+    Some(Verifier { padding: vec![].into(), token, ..signature(context_id, AuthLevel::INTEGRITY).unwrap() })
+}
+
+fn secured(mut pdu: Pdu<'static>, verifier: Option<Verifier<'static>>) -> Pdu<'static> {
+    pdu.verifier = verifier;
+    pdu
+}
+
+fn auth3(verifier: Option<Verifier<'static>>) -> Pdu<'static> {
+    secured(Pdu::new(Flags::WHOLE, 1, Body::Auth3 { pad: vec![0; 4].into() }), verifier)
+}
+
+#[test]
+fn a_context_that_is_not_built_protects_nothing() {
+    let hello = || secured(bound(), token(1, b"hello"));
+    let call = |level| secured(request(Flags::WHOLE, 2, 0), signature(1, level));
+    let (sent, events, closed) = answers(&[hello(), call(AuthLevel::INTEGRITY)]);
+    assert_eq!((fault_of(&sent[1]), events), (Status::PROTO_ERROR, vec![]));
+    assert_eq!(closed, Some(Reason::OutOfSequence));
+    // A level that the context does not have.
+    let built = || [hello(), auth3(token(1, b"secret"))];
+    let [a, b] = built();
+    let (sent, events, closed) = answers(&[a, b, call(AuthLevel::CONNECT)]);
+    assert_eq!((fault_of(&sent[1]), events, closed), (Status::ACCESS_DENIED, vec![], None));
+    let [a, b] = built();
+    let (sent, events, closed) = answers(&[a, b, call(AuthLevel::INTEGRITY)]);
+    assert_eq!((fault_of(&sent[1]), events), (Status::SEC_PKG_ERROR, vec![]));
+    assert_eq!(closed, Some(Reason::Security(Status::SEC_PKG_ERROR)));
+    // A second exchange for one context, a token for none.
+    let [a, b] = built();
+    let (_, _, closed) = answers(&[a, b, auth3(token(1, b"secret"))]);
+    assert_eq!(closed, Some(Reason::OutOfSequence));
+    let (_, _, closed) = answers(&[hello(), auth3(token(2, b"secret"))]);
+    assert_eq!(closed, Some(Reason::OutOfSequence));
+}
+
+#[test]
+fn calls_wait_for_each_other_unless_agreed_otherwise() {
+    let (sent, events, closed) =
+        answers(&[bound(), request(Flags::WHOLE, 2, 0), request(Flags::WHOLE, 3, 0)]);
+    assert_eq!((events.len(), fault_of(&sent[1])), (1, Status::PROTO_ERROR));
+    assert_eq!(closed, Some(Reason::OutOfSequence));
+    let mut several = bound();
+    several.flags = Flags::WHOLE.with(Flags::CONC_MPX);
+    let calls = [several, request(Flags::WHOLE, 2, 0), request(Flags::WHOLE, 3, 0)];
+    let (sent, events, closed) = answers(&calls);
+    assert!(sent[0].flags.contains(Flags::CONC_MPX));
+    assert_eq!((events.len(), closed), (2, None));
+    let [several, ..] = calls;
+    let (_, events, closed) = answers(&[several, request(Flags::WHOLE, 2, 0), request(Flags::WHOLE, 2, 0)]);
+    assert_eq!((events.len(), closed), (1, Some(Reason::OutOfSequence)));
+}

@@ -269,6 +269,16 @@ fn a_trailer_of_thousands_of_commands_ends_at_the_limit() {
 }
 
 #[test]
+fn a_command_that_stands_twice_is_a_deviation() {
+    let command = |bits| Command { must_process: false, body: CommandBody::Bitmask { bits } };
+    let trailer = VerificationTrailer { commands: vec![command(1), command(2)] };
+    let bytes = trailer.to_vec().unwrap();
+    assert_eq!(VerificationTrailer::decode(&bytes).unwrap(), trailer);
+    expect!["SEC_VT at byte 16: a command stands twice ([MS-RPCE] 2.2.2.13)"]
+        .assert_eq(&VerificationTrailer::decode_strict(&bytes).unwrap_err().to_string());
+}
+
+#[test]
 fn forbidden_status_codes_are_known() {
     assert!(Status(0).is_forbidden() && Status(0xC000_0005).is_forbidden());
     assert!(!Status::ACCESS_DENIED.is_forbidden() && !Status::PROTO_ERROR.is_forbidden());

@@ -182,15 +182,22 @@ impl<'a> Decode<'a> for VerificationTrailer<'a> {
         }
         let max = cursor.context().limits().items;
         let mut commands: Vec<Command<'a>> = Vec::new();
+        // Which of the known commands came.
+        let mut seen = 0_u8;
         loop {
             if commands.len() >= max {
                 return Err(cursor.error(&VT, DecodeErrorKind::LimitExceeded { limit: "list elements", max }));
             }
             let start = cursor.offset();
             let (command, end) = cursor.group(&VT, parse_command)?;
-            // Only the three known ones are looked for: a list of thousands must not be walked for each of them.
-            let known = !matches!(command.body, CommandBody::Unknown { .. });
-            let twice = known && commands.iter().any(|c| c.body.command() == command.body.command());
+            let bit = match command.body.command() {
+                BITMASK => 1,
+                PCONTEXT => 2,
+                HEADER2 => 4,
+                _ => 0_u8,
+            };
+            let twice = seen & bit != 0;
+            seen |= bit;
             cursor.must(!twice, start, &VT, DecodeErrorKind::Rule("a command stands twice"))?;
             commands.push(command);
             if end {
