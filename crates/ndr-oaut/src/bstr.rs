@@ -1,0 +1,121 @@
+//! BSTR ([MS-OAUT] 2.2.23).
+
+use core::fmt;
+
+use remassist_core::{At, DecodeError, DecodeErrorKind, Format, Utf16Le, usize_from};
+
+use crate::engine::{Ndr, Reader, Writer};
+
+const fn at(field: &'static str) -> At {
+    At::new("[MS-OAUT]", "2.2.23.1", "FLAGGED_WORD_BLOB", field)
+}
+static BLOB: At = at("");
+static MAX_COUNT: At = at("max_count");
+static BYTES: At = at("cBytes");
+static SIZE: At = at("clSize");
+static DATA: At = at("asData");
+
+/// cBytes of a null BSTR.
+const NULL: u32 = 0xFFFF_FFFF;
+
+/// `FLAGGED_WORD_BLOB`, what a BSTR points to ([MS-OAUT] 2.2.23.1); 12 bytes and the data, always little-endian.
+///
+/// max_count u32, cBytes u32 (0xFFFFFFFF for a null BSTR), clSize u32 (half of cBytes, rounded up; equal to max_count),
+/// clSize 16-bit units. A BSTR as a parameter or field is `Option<Bstr>`: `None` is a null pointer, `Bstr::NULL` the null
+/// BSTR of [MS-OAUT] 2.2.23.2, which points to a blob that says so.
+///
+/// Decoding fails when the three counts contradict each other.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Bstr<'a>(pub Option<Utf16Le<'a>>);
+
+impl Bstr<'_> {
+    /// The null BSTR, which is not the empty one.
+    pub const NULL: Bstr<'static> = Bstr(None);
+
+    /// Text, without a terminator.
+    #[must_use]
+    pub fn new(text: &str) -> Bstr<'static> {
+        Bstr(Some(Utf16Le::new(text)))
+    }
+
+    /// The text; of a null BSTR none.
+    #[must_use]
+    pub fn text(&self) -> Option<&Utf16Le<'_>> {
+        self.0.as_ref()
+    }
+
+    /// The same text, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Bstr<'static> {
+        Bstr(self.0.map(Utf16Le::into_owned))
+    }
+}
+
+impl fmt::Debug for Bstr<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(text) => write!(f, "Bstr({text:?})"),
+            None => f.write_str("Bstr(NULL)"),
+        }
+    }
+}
+
+impl<'a> Ndr<'a> for Bstr<'a> {
+    type Head = Self;
+    const ALIGN: usize = 4;
+
+    fn head(r: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
+        r.align(4)?;
+        r.little_endian(|r| r.group(&BLOB, Self::blob))
+    }
+
+    fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
+        Ok(head)
+    }
+
+    fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
+        w.little_endian(|w| {
+            let text = self.0.as_ref().map_or(&[][..], |text| &text.0);
+            let units = text.len().div_ceil(2);
+            w.len(units, &MAX_COUNT);
+            match &self.0 {
+                Some(_) => {
+                    w.need(
+                        u32::try_from(text.len()).is_ok_and(|len| len != NULL),
+                        &BYTES,
+                        "a BSTR is too long",
+                    );
+                    w.len(text.len(), &BYTES);
+                }
+                None => w.u32(NULL),
+            }
+            w.len(units, &SIZE);
+            w.bytes(text);
+            w.filler(text.len() % 2);
+        });
+    }
+
+    fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
+}
+
+impl<'a> Bstr<'a> {
+    fn blob(r: &mut Reader<'_, 'a>) -> Result<Self, DecodeError> {
+        let (max_count, bytes) = (r.u32(&MAX_COUNT)?, r.u32(&BYTES)?);
+        let offset = r.offset();
+        let size = r.u32(&SIZE)?;
+        let units = if bytes == NULL { 0 } else { bytes.div_ceil(2) };
+        for (got, max) in [(size, units), (max_count, size)] {
+            if got != max {
+                let kind = DecodeErrorKind::OutOfBounds { got: got.into(), max: usize_from(max) };
+                return Err(DecodeError::new(offset, &SIZE, kind));
+            }
+        }
+        if bytes == NULL {
+            return Ok(Self(None));
+        }
+        let text = r.bytes(usize_from(bytes), &DATA, Format::Utf16Le)?;
+        r.filler(text.len() % 2, &DATA)?;
+        Ok(Self(Some(text.into())))
+    }
+}

@@ -1,0 +1,33 @@
+//! NDR 2.0 ([C706] 14): reader, writer and the description that both follow.
+
+mod array;
+mod number;
+mod pointer;
+mod reader;
+mod stub;
+mod wire;
+mod writer;
+
+pub use array::{Varying, WideString};
+pub use number::{Count, R4, R8};
+pub use pointer::Full;
+pub use reader::Reader;
+pub use stub::{ByteOrder, Residue, Stub};
+pub use wire::Ndr;
+pub use writer::Writer;
+
+pub(crate) use wire::{align_of, wire};
+pub(crate) use writer::len_of;
+
+use remassist_core::At;
+
+/// What stands for a pad, wherever it is.
+pub(crate) static PAD: At = At::new("[C706]", "14.3.1", "NDR", "padding");
+/// The first referent id that the writer gives, and the step to the next: what other engines do, too.
+const FIRST_REFERENT: u32 = 0x0002_0000;
+const REFERENT_STEP: u32 = 4;
+
+/// The referent id that the writer gives to the pointer of this number in the stream.
+fn referent(number: u32) -> u32 {
+    number.wrapping_mul(REFERENT_STEP).wrapping_add(FIRST_REFERENT).max(1)
+}
