@@ -27,34 +27,31 @@ const NULL: u32 = 0xFFFF_FFFF;
 /// Decoding fails when the three counts contradict each other.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Bstr<'a>(pub Option<Utf16Le<'a>>);
+pub struct Bstr<'a> {
+    /// The data, as long as cBytes says; `None` for a null BSTR.
+    pub text: Option<Utf16Le<'a>>,
+}
 
 impl Bstr<'_> {
     /// The null BSTR, which is not the empty one.
-    pub const NULL: Bstr<'static> = Bstr(None);
+    pub const NULL: Bstr<'static> = Bstr { text: None };
 
     /// Text, without a terminator.
     #[must_use]
     pub fn new(text: &str) -> Bstr<'static> {
-        Bstr(Some(Utf16Le::new(text)))
-    }
-
-    /// The text; of a null BSTR none.
-    #[must_use]
-    pub fn text(&self) -> Option<&Utf16Le<'_>> {
-        self.0.as_ref()
+        Bstr { text: Some(Utf16Le::new(text)) }
     }
 
     /// The same text, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> Bstr<'static> {
-        Bstr(self.0.map(Utf16Le::into_owned))
+        Bstr { text: self.text.map(Utf16Le::into_owned) }
     }
 }
 
 impl fmt::Debug for Bstr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.text {
             Some(text) => write!(f, "Bstr({text:?})"),
             None => f.write_str("Bstr(NULL)"),
         }
@@ -76,10 +73,10 @@ impl<'a> Ndr<'a> for Bstr<'a> {
 
     fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
         w.little_endian(|w| {
-            let text = self.0.as_ref().map_or(&[][..], |text| &text.0);
+            let text = self.text.as_ref().map_or(&[][..], |text| &text.0);
             let units = text.len().div_ceil(2);
             w.len(units, &MAX_COUNT);
-            match &self.0 {
+            match &self.text {
                 Some(_) => {
                     w.need(
                         u32::try_from(text.len()).is_ok_and(|len| len != NULL),
@@ -112,10 +109,10 @@ impl<'a> Bstr<'a> {
             }
         }
         if bytes == NULL {
-            return Ok(Self(None));
+            return Ok(Self { text: None });
         }
         let text = r.bytes(usize_from(bytes), &DATA, Format::Utf16Le)?;
         r.filler(text.len() % 2, &DATA)?;
-        Ok(Self(Some(text.into())))
+        Ok(Self { text: Some(text.into()) })
     }
 }

@@ -1,4 +1,4 @@
-//! Arrays and strings ([C706] 14.3.3, 14.3.4).
+//! Arrays and strings (\[C706\] 14.3.3, 14.3.4).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -157,6 +157,17 @@ impl<'a> Ndr<'a> for WideString<'a> {
 }
 
 impl<'a> Reader<'_, 'a> {
+    /// Reads a conformant array of numbers: bounded by the limit on bytes instead of that on elements.
+    pub(crate) fn numbers<T: Ndr<'a>>(&mut self, at: &'static At) -> Result<Vec<T>, DecodeError> {
+        let count = usize_from(self.u32(at)?);
+        self.check_bytes(count.saturating_mul(T::ALIGN), at)?;
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(self.value(at)?);
+        }
+        Ok(numbers)
+    }
+
     /// Reads 16-bit characters; only those of a big-endian stream are copied.
     pub(crate) fn units(&mut self, count: usize, at: &'static At) -> Result<Utf16Le<'a>, DecodeError> {
         let (format, swap) = if self.is_big() { (Format::Utf16Be, true) } else { (Format::Utf16Le, false) };

@@ -1,7 +1,8 @@
-//! NDR 2.0 ([C706] 14): reader, writer and the description that both follow.
+//! NDR 2.0 (\[C706\] 14): reader, writer and the description that both follow.
 
 mod array;
 mod number;
+mod params;
 mod pointer;
 mod reader;
 mod stub;
@@ -16,6 +17,7 @@ pub use stub::{ByteOrder, Residue, Stub};
 pub use wire::Ndr;
 pub use writer::Writer;
 
+pub use params::Placed;
 pub(crate) use wire::{align_of, wire};
 pub(crate) use writer::len_of;
 

@@ -1,4 +1,4 @@
-//! Numbers, GUIDs and counts ([C706] 14.2).
+//! Numbers, GUIDs and counts (\[C706\] 14.2).
 
 use remassist_core::{At, DecodeError, DecodeErrorKind, Format, MAX_U32, len_u32, usize_from};
 use uuid::Uuid;
@@ -100,6 +100,28 @@ impl Count {
         Self { len, offset: 0 }
     }
 
+    /// The count to write for two arrays of one size; cannot be written when they differ.
+    #[must_use]
+    pub fn same(len: usize, other: usize) -> Self {
+        Self { len: if len == other { len } else { usize::MAX }, offset: 0 }
+    }
+
+    /// Reads a count.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::Truncated`].
+    pub fn read(r: &mut Reader<'_, '_>, at: &'static At) -> Result<Self, DecodeError> {
+        r.align(4)?;
+        let offset = r.offset();
+        Ok(Self { len: usize_from(r.u32(at)?), offset })
+    }
+
+    /// Absolute offset of a count that was read.
+    #[must_use]
+    pub fn offset(self) -> usize {
+        self.offset
+    }
+
     /// The count.
     #[must_use]
     pub fn get(self) -> u32 {
@@ -123,15 +145,13 @@ impl<'a> Ndr<'a> for Count {
     type Head = Self;
     const ALIGN: usize = 4;
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
-        r.align(4)?;
-        let offset = r.offset();
-        Ok(Self { len: usize_from(r.u32(at)?), offset })
+        Self::read(r, at)
     }
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
     }
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
-        w.need(self.len <= MAX_U32, at, "a count is too large");
+        w.need(self.len <= MAX_U32, at, "a count is too large, or not that of both arrays");
         w.u32(self.get());
     }
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}

@@ -1,4 +1,4 @@
-//! Pointers ([C706] 14.3.10 to 14.3.12).
+//! Pointers (\[C706\] 14.3.10 to 14.3.12).
 
 use alloc::boxed::Box;
 

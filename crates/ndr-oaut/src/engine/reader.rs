@@ -180,11 +180,16 @@ impl<'c, 'a> Reader<'c, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Truncated`], or [`DecodeErrorKind::LimitExceeded`] for more than the limit on strings.
     pub fn bytes(&mut self, len: usize, at: &'static At, format: Format) -> Result<&'a [u8], DecodeError> {
-        let max = self.cursor.context().limits().string;
-        if len > max {
-            return Err(self.error(at, DecodeErrorKind::LimitExceeded { limit: "string bytes", max }));
-        }
+        self.check_bytes(len, at)?;
         self.cursor.take(len, at, format)
+    }
+
+    pub(crate) fn check_bytes(&self, len: usize, at: &'static At) -> Result<(), DecodeError> {
+        let max = self.cursor.context().limits().string;
+        if len <= max {
+            return Ok(());
+        }
+        Err(self.error(at, DecodeErrorKind::LimitExceeded { limit: "string bytes", max }))
     }
 
     /// Reads bytes that should be zero and that the value does not tell.

@@ -12,7 +12,7 @@ use super::{Ndr, Reader, Writer};
 
 static STUB: At = At::new("[C706]", "14.4", "NDR stream", "");
 
-/// Byte order of a stream: the integer part of the data representation format label ([C706] 14.1).
+/// Byte order of a stream: the integer part of the data representation format label (\[C706\] 14.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ByteOrder {

@@ -4,11 +4,11 @@ use remassist_core::{At, DecodeError};
 
 use super::{Reader, Writer};
 
-/// A type with a form in NDR 2.0 ([C706] 14).
+/// A type with a form in NDR 2.0 (\[C706\] 14).
 ///
 /// The form has two parts: the head is what stands in place, the tail is what the pointers of the head point to. A
 /// structure is the heads of its fields and then their tails; a pointer's head is its referent id, its tail the head
-/// and the tail of its referent. That is the whole of the deferral of [C706] 14.3.12.3.
+/// and the tail of its referent. That is the whole of the deferral of \[C706\] 14.3.12.3.
 pub trait Ndr<'a>: Sized {
     /// What the head tells: all of a value without pointers.
     type Head;
@@ -34,7 +34,7 @@ pub trait Ndr<'a>: Sized {
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At);
 }
 
-/// The alignment of a structure: the largest of its fields ([C706] 14.3.3.2).
+/// The alignment of a structure: the largest of its fields (\[C706\] 14.3.3.2).
 pub(crate) const fn align_of(fields: &[usize]) -> usize {
     let mut align = 1;
     let mut rest = fields;
