@@ -296,6 +296,7 @@ fn invoke(row: &Value, response_usable: bool) {
         var_ref,
         ..InvokeRequest::default()
     };
+    assert_eq!(value.clone().into_owned(), value);
     assert_eq!((value, strict), (expected, true), "{name}");
     if !response_usable {
         return;
@@ -312,6 +313,7 @@ fn invoke(row: &Value, response_usable: bool) {
     };
     let hresult = if exception.scode == 0 { 0 } else { 0x8002_0009 };
     let result = Some(input.get("result_value").map_or(Variant::Empty, variant));
+    assert_eq!(value.clone().into_owned(), value);
     let expected = InvokeResponse { result, exception, hresult, ..InvokeResponse::default() };
     assert_eq!(value, expected, "{name}");
 }

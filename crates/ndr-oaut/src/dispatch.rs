@@ -21,6 +21,18 @@ pub struct DispParams<'a> {
     pub named: Option<Vec<i32>>,
 }
 
+fn owned(variants: Vec<Option<Variant<'_>>>) -> Vec<Option<Variant<'static>>> {
+    variants.into_iter().map(|variant| variant.map(Variant::into_owned)).collect()
+}
+
+impl DispParams<'_> {
+    /// The same arguments, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> DispParams<'static> {
+        DispParams { args: self.args.map(owned), named: self.named }
+    }
+}
+
 fn len<T>(items: Option<&Vec<T>>) -> usize {
     items.map_or(0, Vec::len)
 }
@@ -82,6 +94,22 @@ impl ExcepInfo<'_> {
         deferred_fill_in: 0,
         scode: 0,
     };
+
+    /// The same exception, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> ExcepInfo<'static> {
+        ExcepInfo {
+            source: self.source.map(Bstr::into_owned),
+            description: self.description.map(Bstr::into_owned),
+            help_file: self.help_file.map(Bstr::into_owned),
+            code: self.code,
+            reserved: self.reserved,
+            help_context: self.help_context,
+            pv_reserved: self.pv_reserved,
+            deferred_fill_in: self.deferred_fill_in,
+            scode: self.scode,
+        }
+    }
 }
 
 static SCODE: At = At::new("[MS-OAUT]", "2.2.34", "EXCEPINFO", "scode");
@@ -203,6 +231,14 @@ wire! {
 }
 
 impl InvokeRequest<'_> {
+    /// The same request, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> InvokeRequest<'static> {
+        let Self { member, iid, lcid, flags, params, var_ref_index, var_ref } = self;
+        let (params, var_ref) = (params.into_owned(), owned(var_ref));
+        InvokeRequest { member, iid, lcid, flags, params, var_ref_index, var_ref }
+    }
+
     /// The consistency checks of [MS-OAUT] 3.1.4.4.1 that need nothing but the request.
     fn consistent(&self, r: &Reader<'_, '_>, offset: usize) -> Result<(), DecodeError> {
         let args = self.params.args.as_deref().unwrap_or_default();
@@ -244,5 +280,19 @@ wire! {
     => {
         let _ = r;
         Ok(Self { result, exception, arg_err, var_ref, hresult })
+    }
+}
+
+impl InvokeResponse<'_> {
+    /// The same response, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> InvokeResponse<'static> {
+        InvokeResponse {
+            result: self.result.map(Variant::into_owned),
+            exception: self.exception.into_owned(),
+            arg_err: self.arg_err,
+            var_ref: owned(self.var_ref),
+            hresult: self.hresult,
+        }
     }
 }
