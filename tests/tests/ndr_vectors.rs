@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ndr_oaut::{
     Bound, Bstr, Decimal, DispParams, Elements, ExcepInfo, InterfacePointer, InvokeFlags, InvokeRequest,
-    InvokeResponse, Ndr, PSafeArray, SafeArray, Scalar, Stub, VarType, Variant, VariantBool,
+    InvokeResponse, Ndr, PSafeArray, SafeArray, Scalar, Stub, VarType, Variant, VariantBool, WideString,
 };
 use remassist_core::{Decode, DecodeOptions, Encode};
 use serde::Serialize;
@@ -395,4 +395,20 @@ fn values_as_they_are_marshaled() {
         rows.len(),
         vectors::json("ndr-oaut/oaut-usermarshal.json")["count"].as_u64().unwrap_or(48) as usize
     );
+}
+
+#[test]
+fn other_calls_of_a_dispatch_proxy() {
+    let rows = rows("dispatch-invoke");
+    let row = |call: &str| rows.iter().find(|row| row["call"] == call).unwrap();
+    let count = row("GetTypeInfoCount");
+    assert_eq!(stream::<(u32, u32)>("count", &count["response"], &count["response_mask"]), ((1, 0), true));
+
+    type Names = (uuid::Uuid, Vec<Option<WideString<'static>>>, u32, u32);
+    let names = row("GetIDsOfNames");
+    let request = stream::<Names>("names", &names["request"], &names["request_mask"]);
+    let name = Some(WideString::new("RemoteConnectionParms"));
+    assert_eq!(request, ((uuid::Uuid::nil(), vec![name], 1, 1033), true));
+    let response = stream::<(Vec<i32>, u32)>("ids", &names["response"], &names["response_mask"]);
+    assert_eq!(response, ((vec![256], 0), true));
 }
