@@ -187,11 +187,11 @@ fn orpc_headers_keep_the_laws() {
     let this = OrpcThis { cid: IID, ..OrpcThis::default() };
     assert_eq!(value(this.clone()).len(), 32);
     assert_eq!(value(OrpcThat::default()), [0; 8]);
-    let extensions = Some(OrpcExtentArray::new(vec![extent(b"abc"), extent(b"12345678"), extent(b"")]));
-    value(OrpcThis { extensions: extensions.clone(), ..this });
-    value(OrpcThat { flags: 1, extensions: extensions.clone() });
-    assert_eq!(extensions.as_ref().unwrap().iter().count(), 3);
-    let mut wrong = extensions.unwrap();
+    let array = OrpcExtentArray::new(vec![extent(b"abc"), extent(b"12345678"), extent(b"")]);
+    assert_eq!(array.iter().count(), 3);
+    value(OrpcThis { extensions: Some(array.clone()), ..this });
+    value(OrpcThat { flags: 1, extensions: Some(array.clone()) });
+    let mut wrong = array;
     wrong.size = 2;
     let bytes = Stub::new(wrong).to_vec().unwrap();
     assert!(Stub::<OrpcExtentArray<'_>>::decode_strict(&bytes).is_err());
