@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use remassist_core::{At, DecodeError, DecodeErrorKind, usize_from};
 use uuid::Uuid;
 
-use crate::engine::{Count, Placed, Reader, wire};
+use crate::engine::{Count, Placed, Reader};
+use crate::wire;
 use crate::{Bstr, Variant};
 
 /// `DISPPARAMS` ([MS-OAUT] 2.2.33), 16 bytes and what its two pointers point to: rgvarg, rgdispidNamedArgs, cArgs u32,

@@ -2,7 +2,8 @@
 
 use remassist_core::{At, Blob, DecodeError, DecodeErrorKind, Format, usize_from};
 
-use crate::engine::{Count, Ndr, Reader, Writer, wire};
+use crate::engine::{Count, Ndr, Reader, Writer};
+use crate::wire;
 
 /// `MInterfacePointer` ([MS-DCOM] 2.2.14): max_count u32, ulCntData u32 (equal), the bytes of an OBJREF.
 ///

@@ -15,9 +15,15 @@ mod safearray;
 mod scalar;
 mod variant;
 
+/// What [`wire!`] names.
+#[doc(hidden)]
+pub use remassist_core;
+
 pub use bindings::{DualStringArray, SecurityBinding, StringBinding};
 pub use bstr::Bstr;
 pub use dispatch::{DispParams, ExcepInfo, InvokeFlags, InvokeRequest, InvokeResponse};
+#[doc(hidden)]
+pub use engine::align_of;
 pub use engine::{
     ByteOrder, Count, Full, Ndr, Placed, R4, R8, Reader, Residue, Stub, Varying, WideString, Writer,
 };

@@ -8,7 +8,7 @@ use remassist_core::{
 use uuid::Uuid;
 
 use crate::DualStringArray;
-use crate::engine::wire;
+use crate::wire;
 
 const fn at(section: &'static str, structure: &'static str, field: &'static str) -> At {
     At::new("[MS-DCOM]", section, structure, field)

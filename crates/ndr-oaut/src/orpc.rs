@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use remassist_core::{At, Blob, DecodeError, DecodeErrorKind, Format, MAX_U32, usize_from};
 use uuid::Uuid;
 
-use crate::engine::{Count, Ndr, Reader, Writer, wire};
+use crate::engine::{Count, Ndr, Reader, Writer};
+use crate::wire;
 
 /// `COMVERSION` ([MS-DCOM] 2.2.11), 4 bytes: MajorVersion u16, MinorVersion u16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

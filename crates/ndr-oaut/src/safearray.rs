@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use remassist_core::{At, Blob, DecodeError, DecodeErrorKind, len_u32};
 use uuid::Uuid;
 
-use crate::engine::{Count, Ndr, Reader, Writer, wire};
+use crate::engine::{Count, Ndr, Reader, Writer};
+use crate::wire;
 use crate::{Bstr, Features, InterfacePointer, Record, SfType, VarType, Variant};
 
 const fn at(section: &'static str, structure: &'static str, field: &'static str) -> At {

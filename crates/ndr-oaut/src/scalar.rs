@@ -3,7 +3,8 @@
 use remassist_core::{At, DecodeError, DecodeErrorKind};
 
 use crate::VarType;
-use crate::engine::{Ndr, R4, R8, Reader, Writer, wire};
+use crate::engine::{Ndr, R4, R8, Reader, Writer};
+use crate::wire;
 
 macro_rules! scalars {
     ($($(#[$doc:meta])* $name:ident($type:ty) = $vt:ident;)*) => {

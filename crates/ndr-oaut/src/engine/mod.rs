@@ -18,7 +18,7 @@ pub use wire::Ndr;
 pub use writer::Writer;
 
 pub use params::Placed;
-pub(crate) use wire::{align_of, wire};
+pub use wire::align_of;
 pub(crate) use writer::len_of;
 
 use remassist_core::At;

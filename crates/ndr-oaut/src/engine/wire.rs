@@ -35,7 +35,9 @@ pub trait Ndr<'a>: Sized {
 }
 
 /// The alignment of a structure: the largest of its fields (\[C706\] 14.3.3.2).
-pub(crate) const fn align_of(fields: &[usize]) -> usize {
+#[doc(hidden)]
+#[must_use]
+pub const fn align_of(fields: &[usize]) -> usize {
     let mut align = 1;
     let mut rest = fields;
     while let [first, others @ ..] = rest {
@@ -50,81 +52,81 @@ pub(crate) const fn align_of(fields: &[usize]) -> usize {
 /// Describes a structure (`struct`) or the parameters of a call (`params`) field by field, in the order of the IDL:
 /// name in the specification, type on the wire, where the value comes from when writing. The block at the end makes
 /// the value of the fields read. Reader and writer both come from this one list.
+#[macro_export]
 macro_rules! wire {
     (struct $lt:lifetime $name:ty, $doc:literal $section:literal $structure:literal, |$v:ident, $r:ident|
         $($wire:literal $field:ident: $ty:ty = $get:expr;)* => $build:expr) => {
-        impl<$lt> $crate::engine::Ndr<$lt> for $name {
-            type Head = ($(<$ty as $crate::engine::Ndr<$lt>>::Head,)*);
-            const ALIGN: usize = $crate::engine::align_of(&[$(<$ty as $crate::engine::Ndr<$lt>>::ALIGN),*]);
+        impl<$lt> $crate::Ndr<$lt> for $name {
+            type Head = ($(<$ty as $crate::Ndr<$lt>>::Head,)*);
+            const ALIGN: usize = $crate::align_of(&[$(<$ty as $crate::Ndr<$lt>>::ALIGN),*]);
 
             fn head(
-                r: &mut $crate::engine::Reader<'_, $lt>,
-                _: &'static remassist_core::At,
-            ) -> Result<Self::Head, remassist_core::DecodeError> {
+                r: &mut $crate::Reader<'_, $lt>,
+                _: &'static $crate::remassist_core::At,
+            ) -> Result<Self::Head, $crate::remassist_core::DecodeError> {
                 r.align(Self::ALIGN)?;
-                r.group(const { &remassist_core::At::new($doc, $section, $structure, "") }, |r| {
-                    Ok(($(<$ty as $crate::engine::Ndr<$lt>>::head(
-                        r, const { &remassist_core::At::new($doc, $section, $structure, $wire) })?,)*))
+                r.group(const { &$crate::remassist_core::At::new($doc, $section, $structure, "") }, |r| {
+                    Ok(($(<$ty as $crate::Ndr<$lt>>::head(
+                        r, const { &$crate::remassist_core::At::new($doc, $section, $structure, $wire) })?,)*))
                 })
             }
 
             fn tail(
                 ($($field,)*): Self::Head,
-                $r: &mut $crate::engine::Reader<'_, $lt>,
-                _: &'static remassist_core::At,
-            ) -> Result<Self, remassist_core::DecodeError> {
-                $(let $field = <$ty as $crate::engine::Ndr<$lt>>::tail(
-                    $field, $r, const { &remassist_core::At::new($doc, $section, $structure, $wire) })?;)*
+                $r: &mut $crate::Reader<'_, $lt>,
+                _: &'static $crate::remassist_core::At,
+            ) -> Result<Self, $crate::remassist_core::DecodeError> {
+                $(let $field = <$ty as $crate::Ndr<$lt>>::tail(
+                    $field, $r, const { &$crate::remassist_core::At::new($doc, $section, $structure, $wire) })?;)*
                 $build
             }
 
-            fn put_head(&self, w: &mut $crate::engine::Writer<'_>, _: &'static remassist_core::At) {
+            fn put_head(&self, w: &mut $crate::Writer<'_>, _: &'static $crate::remassist_core::At) {
                 let $v = self;
-                w.align(<Self as $crate::engine::Ndr<$lt>>::ALIGN);
-                $(<$ty as $crate::engine::Ndr<$lt>>::put_head(
-                    &$get, w, const { &remassist_core::At::new($doc, $section, $structure, $wire) });)*
+                w.align(<Self as $crate::Ndr<$lt>>::ALIGN);
+                $(<$ty as $crate::Ndr<$lt>>::put_head(
+                    &$get, w, const { &$crate::remassist_core::At::new($doc, $section, $structure, $wire) });)*
             }
 
-            fn put_tail(&self, w: &mut $crate::engine::Writer<'_>, _: &'static remassist_core::At) {
+            fn put_tail(&self, w: &mut $crate::Writer<'_>, _: &'static $crate::remassist_core::At) {
                 let $v = self;
-                $(<$ty as $crate::engine::Ndr<$lt>>::put_tail(
-                    &$get, w, const { &remassist_core::At::new($doc, $section, $structure, $wire) });)*
+                $(<$ty as $crate::Ndr<$lt>>::put_tail(
+                    &$get, w, const { &$crate::remassist_core::At::new($doc, $section, $structure, $wire) });)*
             }
         }
     };
     (params $lt:lifetime $name:ty, $doc:literal $section:literal $structure:literal, |$v:ident, $r:ident|
         $($wire:literal $field:ident: $ty:ty = $get:expr;)* => $build:expr) => {
-        impl<$lt> $crate::engine::Ndr<$lt> for $name {
+        impl<$lt> $crate::Ndr<$lt> for $name {
             type Head = Self;
             const ALIGN: usize = 1;
 
             fn head(
-                $r: &mut $crate::engine::Reader<'_, $lt>,
-                _: &'static remassist_core::At,
-            ) -> Result<Self, remassist_core::DecodeError> {
-                $r.group(const { &remassist_core::At::new($doc, $section, $structure, "") }, |$r| {
+                $r: &mut $crate::Reader<'_, $lt>,
+                _: &'static $crate::remassist_core::At,
+            ) -> Result<Self, $crate::remassist_core::DecodeError> {
+                $r.group(const { &$crate::remassist_core::At::new($doc, $section, $structure, "") }, |$r| {
                     $(let $field = $r.value::<$ty>(
-                        const { &remassist_core::At::new($doc, $section, $structure, $wire) })?;)*
+                        const { &$crate::remassist_core::At::new($doc, $section, $structure, $wire) })?;)*
                     $build
                 })
             }
 
             fn tail(
                 head: Self,
-                _: &mut $crate::engine::Reader<'_, $lt>,
-                _: &'static remassist_core::At,
-            ) -> Result<Self, remassist_core::DecodeError> {
+                _: &mut $crate::Reader<'_, $lt>,
+                _: &'static $crate::remassist_core::At,
+            ) -> Result<Self, $crate::remassist_core::DecodeError> {
                 Ok(head)
             }
 
-            fn put_head(&self, w: &mut $crate::engine::Writer<'_>, _: &'static remassist_core::At) {
+            fn put_head(&self, w: &mut $crate::Writer<'_>, _: &'static $crate::remassist_core::At) {
                 let $v = self;
                 $(w.value::<$ty>(
-                    &$get, const { &remassist_core::At::new($doc, $section, $structure, $wire) });)*
+                    &$get, const { &$crate::remassist_core::At::new($doc, $section, $structure, $wire) });)*
             }
 
-            fn put_tail(&self, _: &mut $crate::engine::Writer<'_>, _: &'static remassist_core::At) {}
+            fn put_tail(&self, _: &mut $crate::Writer<'_>, _: &'static $crate::remassist_core::At) {}
         }
     };
 }
-pub(crate) use wire;
