@@ -2,3 +2,10 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
+
+pub mod calls;
+mod hresult;
+mod session;
+
+pub use hresult::{ErrorStatus, HResult};
+pub use session::{SessionName, SessionNameError, SessionStateEnum};
