@@ -53,6 +53,12 @@ impl<'c, 'a> Reader<'c, 'a> {
         self.cursor.offset()
     }
 
+    /// Number of bytes left of the stream.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.cursor.remaining()
+    }
+
     pub(crate) fn is_big(&self) -> bool {
         self.order == ByteOrder::Big
     }
