@@ -67,6 +67,12 @@ impl<'c, 'a> Reader<'c, 'a> {
         self.cursor.rest().first_chunk()
     }
 
+    /// Number of bytes left of the stream.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.cursor.remaining()
+    }
+
     pub(crate) fn is_big(&self) -> bool {
         self.order == ByteOrder::Big
     }
