@@ -5,6 +5,7 @@ extern crate alloc;
 
 pub mod calls;
 mod hresult;
+pub mod novice;
 mod session;
 
 pub use hresult::{ErrorStatus, HResult};
