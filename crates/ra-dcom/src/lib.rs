@@ -2,3 +2,11 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
+
+pub mod calls;
+mod hresult;
+pub mod novice;
+mod session;
+
+pub use hresult::{ErrorStatus, HResult};
+pub use session::{SessionName, SessionNameError, SessionStateEnum};
