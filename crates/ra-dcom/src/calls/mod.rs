@@ -8,7 +8,7 @@ mod activation;
 mod count;
 mod dispatch;
 mod exporter;
-mod macros;
+pub(crate) mod macros;
 mod message;
 mod method;
 mod names;

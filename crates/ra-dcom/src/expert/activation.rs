@@ -99,14 +99,17 @@ impl Machine {
         succeeded(NAME, hresult)?;
         let reply = properties.scm_reply_info().ok_or_else(|| wrong("nothing about the object exporter"))?;
         let reply = &reply.remote_reply.0;
-        Ok((NAME, Activated {
-            oxid: reply.oxid,
-            bindings: reply.oxid_bindings.0.clone(),
-            rem_unknown: reply.ipid_rem_unknown,
-            version: reply.server_version,
-            hresult,
-            pointer: out.pointer.clone().map(InterfacePointer::into_owned),
-        }))
+        Ok((
+            NAME,
+            Activated {
+                oxid: reply.oxid,
+                bindings: reply.oxid_bindings.0.clone(),
+                rem_unknown: reply.ipid_rem_unknown,
+                version: reply.server_version,
+                hresult,
+                pointer: out.pointer.clone().map(InterfacePointer::into_owned),
+            },
+        ))
     }
 
     async fn remote_activation(
@@ -131,14 +134,17 @@ impl Machine {
         let (Some(bindings), [pointer], [result]) = (told.bindings, &*told.interfaces, &*told.results) else {
             return Err(ExpertError::Protocol { call: NAME, rule: "not one result for one interface" });
         };
-        Ok((NAME, Activated {
-            oxid: told.oxid,
-            bindings,
-            rem_unknown: told.ipid_rem_unknown,
-            version: told.server_version,
-            hresult: *result,
-            pointer: pointer.clone(),
-        }))
+        Ok((
+            NAME,
+            Activated {
+                oxid: told.oxid,
+                bindings,
+                rem_unknown: told.ipid_rem_unknown,
+                version: told.server_version,
+                hresult: *result,
+                pointer: pointer.clone(),
+            },
+        ))
     }
 }
 
@@ -146,7 +152,8 @@ impl Machine {
 fn asked(version: ComVersion, clsid: Uuid, iid: Uuid, session: Option<u32>) -> ActivationProperties<'static> {
     let mut what = InstantiationInfoData::new(clsid, vec![iid]);
     what.client_version = version;
-    let protocols = RemoteRequestScmInfo { client_imp_level: IMPERSONATE, requested_protseqs: Some(vec![TCP]) };
+    let protocols =
+        RemoteRequestScmInfo { client_imp_level: IMPERSONATE, requested_protseqs: Some(vec![TCP]) };
     ActivationProperties::new(vec![
         Property::from(SpecialPropertiesData::new(session)),
         Property::from(what),

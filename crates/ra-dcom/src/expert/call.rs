@@ -15,13 +15,15 @@ pub(super) type Read<R> = fn(&[u8], ByteOrder, &DecodeOptions) -> Result<R, Deco
 /// The [`Read`] of parameters behind ORPCTHAT, or (`plain`) without it. What follows the last parameter is ignored.
 macro_rules! answer {
     ($type:ty) => {
-        |stub, order, options| {
+        |stub: &[u8], order: ndr_oaut::ByteOrder, options: &remassist_core::DecodeOptions| {
             let read = ndr_oaut::Stub::<(ndr_oaut::OrpcThat<'_>, $type)>::read(stub, order, options)?;
-            Ok(read.value.value.1.into_owned())
+            Ok($crate::calls::macros::Own::own(read.value.value.1))
         }
     };
     (plain $type:ty) => {
-        |stub, order, options| Ok(ndr_oaut::Stub::<$type>::read(stub, order, options)?.value.value)
+        |stub: &[u8], order: ndr_oaut::ByteOrder, options: &remassist_core::DecodeOptions| {
+            Ok(ndr_oaut::Stub::<$type>::read(stub, order, options)?.value.value)
+        }
     };
 }
 pub(super) use answer;

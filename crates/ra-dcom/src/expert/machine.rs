@@ -1,13 +1,11 @@
 //! The novice's machine: its object resolver, and what it has told of its object exporters ([MS-DCOM] 3.2).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use ndr_oaut::{
-    ComVersion, DualStringArray, InterfacePointer, ObjRef, ObjRefBody, StdObjRef,
-};
+use ndr_oaut::{ComVersion, DualStringArray, InterfacePointer, ObjRef, ObjRefBody, StdObjRef};
 use remassist_core::{Decode as _, DecodeOptions};
 use rpc_net::{AuthLevel, ConnectOptions, Connection, Interface, Status};
 use tokio::task::JoinSet;
@@ -21,9 +19,7 @@ use super::exporter::Exporter;
 use super::object::RemoteObject;
 use super::ping::Held;
 use crate::ErrorStatus;
-use crate::calls::{
-    IID_IOBJECTEXPORTER, ResolveOxid2Response, ResolveOxidRequest, ServerAlive2Response,
-};
+use crate::calls::{IID_IOBJECTEXPORTER, ResolveOxid2Response, ResolveOxidRequest, ServerAlive2Response};
 
 /// How long an address may be the only one that is tried.
 const NEXT: Duration = Duration::from_millis(250);
@@ -196,7 +192,8 @@ impl Machine {
         let interface = self.inner.exporter_interface().await?;
         let told = call(interface, NAME, 4, None, stub, answer!(plain ResolveOxid2Response)).await?;
         resolved(NAME, told.status)?;
-        let bindings = told.bindings.ok_or(ExpertError::Protocol { call: NAME, rule: "there are no bindings" })?;
+        let bindings =
+            told.bindings.ok_or(ExpertError::Protocol { call: NAME, rule: "there are no bindings" })?;
         self.exporter_at(oxid, &bindings, told.ipid_rem_unknown, told.com_version).await
     }
 

@@ -126,8 +126,12 @@ impl Expert {
         let names = object.get_session_info().await;
         give_back(object.release().await);
         let names = names?.into_iter().filter(crate::SessionName::has_user).take(self.max_sessions);
-        let session = |crate::SessionName { domain, user, id }| {
-            OfferableSession { domain, user, id, state: None, told: Told::RaSrv }
+        let session = |crate::SessionName { domain, user, id }| OfferableSession {
+            domain,
+            user,
+            id,
+            state: None,
+            told: Told::RaSrv,
         };
         Ok(names.map(session).collect())
     }
@@ -163,7 +167,11 @@ impl Expert {
     ///
     /// # Errors
     /// [`ExpertError`].
-    pub async fn ticket(&self, session: &OfferableSession, expert: &str) -> Result<Secret<String>, ExpertError> {
+    pub async fn ticket(
+        &self,
+        session: &OfferableSession,
+        expert: &str,
+    ) -> Result<Secret<String>, ExpertError> {
         match session.told {
             Told::RaSrv => {
                 let object = RaSrv::activate(&self.machine, Some(session.id)).await?;

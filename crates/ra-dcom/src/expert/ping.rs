@@ -94,7 +94,8 @@ impl PingSet {
             return resolved(NAME, pinged.status).inspect_err(|error| self.forget(error));
         }
         const NAME: &str = "IObjectExporter::ComplexPing";
-        let changed = |a: &BTreeSet<u64>, b: &BTreeSet<u64>| -> Vec<u64> { a.difference(b).copied().collect() };
+        let changed =
+            |a: &BTreeSet<u64>, b: &BTreeSet<u64>| -> Vec<u64> { a.difference(b).copied().collect() };
         let (add, del) = (changed(&oids, &self.oids), changed(&self.oids, &oids));
         let some = |oids: Vec<u64>| Some(oids).filter(|oids| !oids.is_empty());
         self.sequence = self.sequence.wrapping_add(1);
@@ -108,7 +109,11 @@ impl PingSet {
         let pinged = call(interface, NAME, 2, None, stub, answer!(plain ComplexPingResponse)).await?;
         resolved(NAME, pinged.status).inspect_err(|error| self.forget(error))?;
         // A machine may drop a set that has become empty, and does not say so.
-        *self = if oids.is_empty() { Self::default() } else { Self { id: pinged.set_id, sequence: self.sequence, oids } };
+        *self = if oids.is_empty() {
+            Self::default()
+        } else {
+            Self { id: pinged.set_id, sequence: self.sequence, oids }
+        };
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use remassist_core::{Secret, Utf16Le};
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::{Read, answer};
+use super::call::answer;
 use super::exporter::succeeded;
 use super::machine::Machine;
 use super::object::RemoteObject;
@@ -71,7 +71,7 @@ async fn as_interface(object: RemoteObject, iid: Uuid) -> Result<RemoteObject, E
 fn ticket(call: &'static str, text: Option<&Secret<Utf16Le<'_>>>) -> Result<Secret<String>, ExpertError> {
     let wrong = |rule| ExpertError::Protocol { call, rule };
     let text = text.ok_or_else(|| wrong("there is no ticket"))?.expose().before_nul();
-    let text = text.to_text().map(|text| Secret::new(text.into_owned()));
+    let text = text.to_text().map(Secret::new);
     let text = text.map_err(|_| wrong("the ticket is not well-formed text"))?;
     if text.expose().is_empty() { Err(wrong("the ticket is empty")) } else { Ok(text) }
 }
@@ -132,7 +132,7 @@ impl PchService {
     pub async fn remote_user_session_info(&self) -> Result<PchCollection, ExpertError> {
         const NAME: &str = "IPCHService::RemoteUserSessionInfo";
         let read = answer!(RemoteUserSessionInfoResponse<'_>);
-        let answer = self.0.call((NAME, 20), &NoParameters, read).await?;
+        let answer = self.0.call((NAME, 20), &NoParameters {}, read).await?;
         succeeded(NAME, answer.hresult)?;
         PchCollection::of(self.0.machine().object(NAME, answer.collection.as_ref()).await?).await
     }
@@ -165,7 +165,7 @@ impl PchCollection {
     /// [`ExpertError`].
     pub async fn count(&self) -> Result<i32, ExpertError> {
         const NAME: &str = "IPCHCollection::Count";
-        let answer = self.0.call((NAME, 9), &NoParameters, answer!(CountResponse)).await?;
+        let answer = self.0.call((NAME, 9), &NoParameters {}, answer!(CountResponse)).await?;
         succeeded(NAME, answer.hresult)?;
         Ok(answer.count)
     }
@@ -191,7 +191,7 @@ impl PchCollection {
     /// [`ExpertError`].
     pub async fn new_enum(&self) -> Result<RemoteObject, ExpertError> {
         const NAME: &str = "IPCHCollection::_NewEnum";
-        let answer = self.0.call((NAME, 7), &NoParameters, answer!(NewEnumResponse<'_>)).await?;
+        let answer = self.0.call((NAME, 7), &NoParameters {}, answer!(NewEnumResponse<'_>)).await?;
         succeeded(NAME, answer.hresult)?;
         self.0.machine().object(NAME, answer.copy.as_ref()).await
     }
@@ -204,7 +204,7 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn session_id(&self) -> Result<u32, ExpertError> {
         const NAME: &str = "ISAFSession::SessionID (Get)";
-        let answer = self.0.call((NAME, 7), &NoParameters, answer!(GetSessionIdResponse)).await?;
+        let answer = self.0.call((NAME, 7), &NoParameters {}, answer!(GetSessionIdResponse)).await?;
         succeeded(NAME, answer.hresult)?;
         Ok(answer.session_id)
     }
@@ -223,7 +223,7 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn session_state(&self) -> Result<SessionStateEnum, ExpertError> {
         const NAME: &str = "ISAFSession::SessionState (Get)";
-        let answer = self.0.call((NAME, 9), &NoParameters, answer!(GetSessionStateResponse)).await?;
+        let answer = self.0.call((NAME, 9), &NoParameters {}, answer!(GetSessionStateResponse)).await?;
         succeeded(NAME, answer.hresult)?;
         Ok(answer.state)
     }
@@ -243,7 +243,7 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn domain_name(&self) -> Result<Option<String>, ExpertError> {
         const NAME: &str = "ISAFSession::DomainName (Get)";
-        let answer = self.0.call((NAME, 11), &NoParameters, answer!(GetDomainNameResponse<'_>)).await?;
+        let answer = self.0.call((NAME, 11), &NoParameters {}, answer!(GetDomainNameResponse<'_>)).await?;
         succeeded(NAME, answer.hresult)?;
         Ok(shown(answer.domain_name))
     }
@@ -263,7 +263,7 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn user_name(&self) -> Result<Option<String>, ExpertError> {
         const NAME: &str = "ISAFSession::UserName (Get)";
-        let answer = self.0.call((NAME, 13), &NoParameters, answer!(GetUserNameResponse<'_>)).await?;
+        let answer = self.0.call((NAME, 13), &NoParameters {}, answer!(GetUserNameResponse<'_>)).await?;
         succeeded(NAME, answer.hresult)?;
         Ok(shown(answer.user_name))
     }
@@ -282,7 +282,7 @@ impl SafSession {
         method: (&'static str, u16),
         parameters: &P,
     ) -> Result<(), ExpertError> {
-        let read: Read<ResultOnly> = answer!(ResultOnly);
+        let read = answer!(ResultOnly);
         let answer = self.0.call(method, parameters, read).await?;
         succeeded(method.0, answer.hresult)
     }
