@@ -21,6 +21,8 @@ mod object;
 mod provider;
 mod resolver;
 mod run;
+#[cfg(feature = "net")]
+mod server;
 mod unknown;
 
 pub use self::core::{Answer, Call, NoRandom, Novice, NoviceEvent, Pending, Port, Question, Reply, Step};
@@ -32,3 +34,5 @@ pub use object::Class;
 pub use provider::{
     Refusal, Session, SessionChoice, SessionProvider, SingleSession, TicketForm, TicketMaker, TicketRequest,
 };
+#[cfg(feature = "net")]
+pub use server::{NoviceAudit, NoviceOptions, NoviceServer};
