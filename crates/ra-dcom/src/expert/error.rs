@@ -3,7 +3,7 @@
 use std::fmt;
 
 use remassist_core::DecodeError;
-use rpc_net::{SecurityCode, Status};
+use rpc_net::{Refusal, RejectReason, SecurityCode, Status};
 
 use crate::{ErrorStatus, HResult};
 
@@ -74,12 +74,11 @@ impl ExpertError {
                     | HResult::ERROR_CANNOT_MAKE
             ),
             Self::Rpc { error, .. } => match error {
-                rpc_net::Error::Fault(status) => *status == Status::ACCESS_DENIED,
                 rpc_net::Error::Security(_)
                 | rpc_net::Error::Io(_)
                 | rpc_net::Error::TimedOut
                 | rpc_net::Error::UnsupportedLevel => true,
-                _ => false,
+                _ => self.is_denied(),
             },
             Self::Version | Self::NoRandom => true,
             _ => false,
@@ -93,8 +92,15 @@ impl ExpertError {
             Self::Call { hresult, .. } => {
                 matches!(*hresult, HResult::E_ACCESSDENIED | HResult::RPC_E_ACCESS_DENIED)
             }
-            Self::Rpc { error: rpc_net::Error::Fault(status), .. } => *status == Status::ACCESS_DENIED,
-            Self::Rpc { error: rpc_net::Error::Security(code), .. } => *code == SecurityCode::LOGON_DENIED,
+            Self::Rpc { error, .. } => match error {
+                rpc_net::Error::Fault(status) | rpc_net::Error::Refused(Refusal::Fault(status)) => {
+                    *status == Status::ACCESS_DENIED
+                }
+                // What servers say of a token that is wrong.
+                rpc_net::Error::Refused(Refusal::Bind(reason)) => *reason == RejectReason::INVALID_CHECKSUM,
+                rpc_net::Error::Security(code) => *code == SecurityCode::LOGON_DENIED,
+                _ => false,
+            },
             _ => false,
         }
     }
