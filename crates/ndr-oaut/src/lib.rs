@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+mod activation;
 mod bindings;
 mod bstr;
 mod dispatch;
@@ -11,6 +12,7 @@ mod interface;
 mod names;
 mod objref;
 mod orpc;
+mod properties;
 mod safearray;
 mod scalar;
 mod variant;
@@ -19,18 +21,25 @@ mod variant;
 #[doc(hidden)]
 pub use remassist_core;
 
+pub use activation::{ActivationProperties, Property};
 pub use bindings::{DualStringArray, SecurityBinding, StringBinding};
 pub use bstr::Bstr;
 pub use dispatch::{DispParams, ExcepInfo, InvokeFlags, InvokeRequest, InvokeResponse};
 #[doc(hidden)]
 pub use engine::align_of;
 pub use engine::{
-    ByteOrder, Count, Full, Ndr, Placed, R4, R8, Reader, Residue, Stub, Varying, WideString, Writer,
+    ByteOrder, Count, Frame, Full, Ndr, Placed, R4, R8, Reader, Ref, Residue, Serialized, Stub, Varying,
+    WideString, Writer,
 };
 pub use interface::{InterfacePointer, Record};
 pub use names::{Features, SfType, VarType};
-pub use objref::{ObjRef, ObjRefBody, StdObjRef};
+pub use objref::{CustomData, CustomObjRef, ObjRef, ObjRefBody, StdObjRef};
 pub use orpc::{ComVersion, OrpcExtent, OrpcExtentArray, OrpcThat, OrpcThis};
+pub use properties::{
+    ActivationContextInfoData, CoServerInfo, InstanceInfoData, InstantiationInfoData, LocationInfoData,
+    PropsOut, PropsOutInfo, RemoteReplyScmInfo, RemoteRequestScmInfo, ScmReplyInfoData, ScmRequestInfoData,
+    SecurityInfoData, SpecialPropertiesData, SpecialReserved,
+};
 pub use safearray::{Bound, Elements, SafeArray, SafeArrayHead};
 pub use scalar::{Decimal, Scalar, VariantBool};
 pub use variant::{PSafeArray, Variant};

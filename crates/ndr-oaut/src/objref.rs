@@ -27,6 +27,7 @@ static HANDLER: At = at("2.2.18.5", "OBJREF_HANDLER", "clsid");
 static CLSID: At = at("2.2.18.6", "OBJREF_CUSTOM", "clsid");
 static EXTENSION: At = at("2.2.18.6", "OBJREF_CUSTOM", "cbExtension");
 static RESERVED: At = at("2.2.18.6", "OBJREF_CUSTOM", "reserved");
+static CUSTOM: At = at("2.2.18.6", "OBJREF_CUSTOM", "");
 static OBJECT_DATA: At = at("2.2.18.6", "OBJREF_CUSTOM", "pObjectData");
 static SIGNATURE1: At = at("2.2.18.7", "OBJREF_EXTENDED", "Signature1");
 static ELEMENTS: At = at("2.2.18.7", "OBJREF_EXTENDED", "nElms");
@@ -198,17 +199,111 @@ fn signature(cursor: &mut Cursor<'_, '_>, at: &'static At, expected: u32) -> Res
     Err(DecodeError::new(offset, at, DecodeErrorKind::InvalidValue { got: got.into() }))
 }
 
+/// Reads what all forms begin with, and where flags stood: flags and iid.
+fn common(c: &mut Cursor<'_, '_>) -> Result<(u32, usize, Uuid), DecodeError> {
+    signature(c, &SIGNATURE, MEOW)?;
+    let flags_offset = c.offset();
+    let flags = c.u32(&FLAGS)?;
+    let offset = c.offset();
+    let iid = c.guid(&IID)?;
+    c.must(!iid.is_nil(), offset, &IID, DecodeErrorKind::Rule("iid is GUID_NULL"))?;
+    Ok((flags, flags_offset, iid))
+}
+
+/// An OBJREF_CUSTOM ([MS-DCOM] 2.2.18.6) of a class that is known, with what its data say in place of the data.
+///
+/// The data are [`ActivationProperties`](crate::ActivationProperties). Decoding fails at other forms, at classes that
+/// `T` does not have and at data that are no `T`; what follows them is left over. An IID that does not go with the
+/// class is a deviation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CustomObjRef<T> {
+    /// The interface that is referred to.
+    pub iid: Uuid,
+    /// The class of the data.
+    pub clsid: Uuid,
+    /// cbExtension: 0, ignored.
+    pub extension: u32,
+    /// reserved: ignored. `None` for what known senders put there: the size of the data and 8 more.
+    pub reserved: Option<u32>,
+    /// What the data say.
+    pub value: T,
+}
+
+/// What may stand in the data of a [`CustomObjRef`].
+pub trait CustomData {
+    /// The classes of such data, each with the interface that goes with it.
+    const CLASSES: &'static [(Uuid, Uuid)];
+}
+
+impl<'a, T: Decode<'a> + Encode + CustomData> Decode<'a> for CustomObjRef<T> {
+    const AT: &'static At = &CUSTOM;
+
+    fn parse(cursor: &mut Cursor<'_, 'a>) -> Result<Self, DecodeError> {
+        cursor.group(&CUSTOM, |c| {
+            let (flags, offset, iid) = common(c)?;
+            if flags != 4 {
+                return Err(DecodeError::new(
+                    offset,
+                    &FLAGS,
+                    DecodeErrorKind::InvalidValue { got: flags.into() },
+                ));
+            }
+            let iid_offset = offset.saturating_add(4);
+            let offset = c.offset();
+            let clsid = c.guid(&CLSID)?;
+            let Some((_, expected)) = T::CLASSES.iter().find(|class| class.0 == clsid) else {
+                return Err(DecodeError::new(
+                    offset,
+                    &CLSID,
+                    DecodeErrorKind::Rule("not a class of such data"),
+                ));
+            };
+            let rule = DecodeErrorKind::Rule("iid does not go with clsid");
+            c.must(iid == *expected, iid_offset, &IID, rule)?;
+            let extension = c.u32(&EXTENSION)?;
+            let reserved = c.u32(&RESERVED)?;
+            let start = c.offset();
+            let value = T::parse(c)?;
+            let usual = len_u32(c.offset().saturating_sub(start)).saturating_add(8);
+            let reserved = (reserved != usual).then_some(reserved);
+            Ok(Self { iid, clsid, extension, reserved, value })
+        })
+    }
+}
+
+impl<T: Encode + CustomData> Encode for CustomObjRef<T> {
+    fn encoded_len(&self) -> usize {
+        self.value.encoded_len().saturating_add(48)
+    }
+
+    fn check(&self) -> Result<(), EncodeError> {
+        let known = T::CLASSES.iter().any(|class| class.0 == self.clsid);
+        if known {
+            self.value.check()
+        } else {
+            Err(EncodeError::Invalid { at: &CLSID, reason: "not a class of such data" })
+        }
+    }
+
+    fn write(&self, dst: &mut dyn BufMut) {
+        dst.put_u32_le(MEOW);
+        dst.put_u32_le(4);
+        dst.put_slice(&self.iid.to_bytes_le());
+        dst.put_slice(&self.clsid.to_bytes_le());
+        dst.put_u32_le(self.extension);
+        let usual = || len_u32(self.value.encoded_len()).saturating_add(8);
+        dst.put_u32_le(self.reserved.unwrap_or_else(usual));
+        self.value.write(dst);
+    }
+}
+
 impl<'a> Decode<'a> for ObjRef<'a> {
     const AT: &'static At = &OBJREF;
 
     fn parse(cursor: &mut Cursor<'_, 'a>) -> Result<Self, DecodeError> {
         cursor.group(&OBJREF, |c| {
-            signature(c, &SIGNATURE, MEOW)?;
-            let flags_offset = c.offset();
-            let flags = c.u32(&FLAGS)?;
-            let offset = c.offset();
-            let iid = c.guid(&IID)?;
-            c.must(!iid.is_nil(), offset, &IID, DecodeErrorKind::Rule("iid is GUID_NULL"))?;
+            let (flags, flags_offset, iid) = common(c)?;
             let body = match flags {
                 1 => ObjRefBody::Standard { std: StdObjRef::parse(c)?, resolver: DualStringArray::parse(c)? },
                 2 => ObjRefBody::Handler {

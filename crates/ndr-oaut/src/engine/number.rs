@@ -106,6 +106,11 @@ impl Count {
         Self { len: if len == other { len } else { usize::MAX }, offset: 0 }
     }
 
+    /// A count that was read in another form, at an absolute offset.
+    pub(crate) fn placed(len: u32, offset: usize) -> Self {
+        Self { len: usize_from(len), offset }
+    }
+
     /// Reads a count.
     ///
     /// # Errors
@@ -151,7 +156,7 @@ impl<'a> Ndr<'a> for Count {
         Ok(head)
     }
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
-        w.need(self.len <= MAX_U32, at, "a count is too large, or not that of both arrays");
+        w.need(self.len <= MAX_U32, at, "a count is out of its range, or not that of both arrays");
         w.u32(self.get());
     }
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}

@@ -23,6 +23,8 @@ pub struct Reader<'c, 'a> {
     /// Full pointers so far, with what they point to.
     full: BTreeMap<u32, &'static At>,
     depth: usize,
+    /// Whether the record marks bytes as secret.
+    secret: bool,
 }
 
 impl<'c, 'a> Reader<'c, 'a> {
@@ -32,7 +34,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         let base = cursor.offset();
         let input = cursor.rest();
         let (residue, full) = (Residue::default(), BTreeMap::new());
-        Self { cursor, input, base, order, residue, pointers: 0, full, depth: 0 }
+        Self { cursor, input, base, order, residue, pointers: 0, full, depth: 0, secret: false }
     }
 
     /// The cursor behind what was read, and what the values read do not tell.
@@ -51,6 +53,24 @@ impl<'c, 'a> Reader<'c, 'a> {
     #[must_use]
     pub fn offset(&self) -> usize {
         self.cursor.offset()
+    }
+
+    /// Byte order of the stream.
+    #[must_use]
+    pub fn byte_order(&self) -> ByteOrder {
+        self.order
+    }
+
+    /// The next bytes, which stay where they are; `None` when there are fewer.
+    #[must_use]
+    pub fn peek<const N: usize>(&self) -> Option<&'a [u8; N]> {
+        self.cursor.rest().first_chunk()
+    }
+
+    /// Number of bytes left of the stream.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.cursor.remaining()
     }
 
     pub(crate) fn is_big(&self) -> bool {
@@ -181,7 +201,25 @@ impl<'c, 'a> Reader<'c, 'a> {
     /// [`DecodeErrorKind::Truncated`], or [`DecodeErrorKind::LimitExceeded`] for more than the limit on strings.
     pub fn bytes(&mut self, len: usize, at: &'static At, format: Format) -> Result<&'a [u8], DecodeError> {
         self.check_bytes(len, at)?;
-        self.cursor.take(len, at, format)
+        let bytes = self.cursor.take(len, at, format)?;
+        if self.secret && len > 0 {
+            self.cursor.context().secret();
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a value whose texts are secret: the record of fields marks them.
+    ///
+    /// # Errors
+    /// Those of `parse`.
+    pub fn secretly<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let before = core::mem::replace(&mut self.secret, true);
+        let value = parse(self);
+        self.secret = before;
+        value
     }
 
     pub(crate) fn check_bytes(&self, len: usize, at: &'static At) -> Result<(), DecodeError> {
