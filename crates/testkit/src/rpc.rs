@@ -43,14 +43,20 @@ impl Toy {
         Self { client: false, ..Self::client(password, header_signing) }
     }
 
-    fn checksum(&self, message: &Message<'_>, from_client: bool) -> Vec<u8> {
-        let mut sum = 0xCBF2_9CE4_8422_2325_u64 ^ u64::from(message.sequence) << 1 ^ u64::from(from_client);
-        let (header, trailer): (&[u8], &[u8]) =
-            if message.header_signing || self.whole { (message.header, message.trailer) } else { (&[], &[]) };
-        for byte in header.iter().chain(message.body.iter()).chain(trailer) {
+    /// The signature of a client or server for its message of that number, over all that it covers.
+    pub fn signature(from_client: bool, sequence: u32, covered: &[&[u8]]) -> Vec<u8> {
+        let mut sum = 0xCBF2_9CE4_8422_2325_u64 ^ u64::from(sequence) << 1 ^ u64::from(from_client);
+        for byte in covered.iter().copied().flatten() {
             sum = (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3);
         }
-        [sum.to_le_bytes(), message.sequence.to_le_bytes().repeat(2).try_into().unwrap()].concat()
+        [sum.to_le_bytes(), sequence.to_le_bytes().repeat(2).try_into().unwrap()].concat()
+    }
+
+    fn checksum(&self, message: &Message<'_>, from_client: bool) -> Vec<u8> {
+        let all = message.header_signing || self.whole;
+        let (header, trailer): (&[u8], &[u8]) =
+            if all { (message.header, message.trailer) } else { (&[], &[]) };
+        Self::signature(from_client, message.sequence, &[header, message.body, trailer])
     }
 
     fn cipher(message: &mut Message<'_>) {
@@ -235,8 +241,12 @@ pub fn answers(pdus: &[Pdu<'_>]) -> (Vec<Pdu<'static>>, Vec<ServerEvent>, Option
     for pdu in pdus {
         server.handle(NOW, Input::Data(&pdu.to_vec().unwrap()));
     }
-    let (mut framer, mut sent, mut events, mut closed) =
-        (Framer::new(u16::MAX), Vec::new(), Vec::new(), None);
+    drain(&mut server)
+}
+
+/// What a server has to say: PDUs, events, and how it ended.
+pub fn drain<H: Host>(server: &mut Server<H>) -> (Vec<Pdu<'static>>, Vec<ServerEvent>, Option<Reason>) {
+    let (mut framer, mut sent, mut events, mut closed) = (Framer::default(), Vec::new(), Vec::new(), None);
     loop {
         match server.poll() {
             Output::Send(bytes) => framer.push(&bytes),
