@@ -86,6 +86,9 @@ fn frames(stream: &[u8], cut: usize) -> (Vec<Vec<u8>>, bool) {
     (found, false)
 }
 
+/// Plain bodies of verified messages.
+type Bodies = Rc<RefCell<Vec<Vec<u8>>>>;
+
 /// A call that is under way at the client.
 struct Asked {
     security: Option<u32>,
@@ -110,7 +113,7 @@ struct World<'a> {
     asked: BTreeMap<u32, Asked>,
     answering: BTreeSet<u32>,
     /// The client's contexts: what was verified, and whether it has to be.
-    secured: BTreeMap<u32, (Rc<RefCell<Vec<Vec<u8>>>>, bool)>,
+    secured: BTreeMap<u32, (Bodies, bool)>,
     /// Protected calls that the server gave out, of each context.
     given: BTreeMap<u32, usize>,
 }
