@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use rpc_net::{Audit, AuditEvent, FileAccounts, IncomingCall, Server, ServerOptions, Service, Status, SyntaxId};
+use rpc_net::{
+    Audit, AuditEvent, FileAccounts, IncomingCall, Server, ServerOptions, Service, Status, SyntaxId,
+};
 use tokio::io::{AsyncWriteExt as _, stdout};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
