@@ -81,7 +81,10 @@ enum Next {
     Wrote(usize),
     Done(Result<(task::Id, Answer), JoinError>),
     Late,
+    /// The server is shut down.
     End,
+    /// The server is gone.
+    Stop,
 }
 
 pub(super) async fn run<S: Service>(
@@ -136,7 +139,7 @@ impl<S: Service> Connection<S> {
                 }
                 Some(done) = self.calls.join_next_with_id(), if !self.running.is_empty() => Next::Done(done),
                 () = sleep_until(late) => Next::Late,
-                _ = phase.changed(), if !ending => Next::End,
+                changed = phase.changed() => if changed.is_ok() { Next::End } else { Next::Stop },
             };
             let now = Time(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
             match next {
@@ -149,13 +152,8 @@ impl<S: Service> Connection<S> {
                 Next::Done(done) => self.done(done),
                 Next::Late if self.deadline(begun) <= Instant::now() => break Reason::TimedOut,
                 Next::Late => {}
-                Next::End => {
-                    // A server that was dropped does not wait.
-                    if phase.has_changed().is_err() && *phase.borrow() == Phase::Serving {
-                        break Reason::Local;
-                    }
-                    ending = true;
-                }
+                Next::End => ending = true,
+                Next::Stop => break Reason::Local,
             }
         };
         let last = match reason {
