@@ -263,9 +263,12 @@ pub struct OffersArgs {
     /// The second port that DCOM needs, where a firewall has to know it.
     #[arg(long, value_name = "PORT", default_value_t = 0, requires = "dcom", hide_short_help = true)]
     pub dcom_object_port: u16,
-    /// Who may ask: a file with one account in a line.
+    /// Who may ask: a file with one account in a line, as `remassist crypt account` prints them, that nobody else can read.
     #[arg(long, value_name = "FILE", requires = "dcom")]
     pub helpers: Option<PathBuf>,
+    /// Who can log on at all, if others than the helpers can: a file of the same form.
+    #[arg(long, value_name = "FILE", requires = "dcom", hide_short_help = true)]
+    pub accounts: Option<PathBuf>,
     /// Whose session it is, as helpers see it; this user of this machine when left out.
     #[arg(long, value_name = "DOM\\USER", requires = "dcom")]
     pub session_of: Option<Account>,
@@ -357,6 +360,15 @@ pub struct Account {
     /// Empty when none was given.
     pub domain: String,
     pub user: String,
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.domain.is_empty() {
+            write!(f, "{}\\", self.domain)?;
+        }
+        f.write_str(&self.user)
+    }
 }
 
 impl std::str::FromStr for Account {
@@ -470,6 +482,14 @@ pub struct CryptArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum CryptCommand {
+    /// Line of a helper for `novice --helpers`: the account, and the NT hash of its password.
+    Account {
+        /// The account: USER, with which the helper may name any domain, or DOM\\USER.
+        #[arg(long, value_name = "DOM\\USER")]
+        user: Account,
+        #[command(flatten)]
+        password: Password,
+    },
     /// Encrypt a PassStub: PASS of an expertBlob, in upper-case hexadecimal digits ([MS-RAI] 6).
     PassStub {
         #[command(flatten)]
