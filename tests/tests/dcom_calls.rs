@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use expect_test::expect;
 use ndr_oaut::{
-    Bstr, ByteOrder, ComVersion, DualStringArray, Elements, ExcepInfo, InterfacePointer, InvokeFlags,
-    InvokeRequest, InvokeResponse, Ndr, OrpcExtent, OrpcExtentArray, OrpcThat, OrpcThis, SafeArray,
-    SecurityBinding, StdObjRef, StringBinding, Stub, VarType, Variant, WideString,
+    Bstr, ByteOrder, ComVersion, DualStringArray, Elements, ExcepInfo, Features, InterfacePointer,
+    InvokeFlags, InvokeRequest, InvokeResponse, Ndr, OrpcExtent, OrpcExtentArray, OrpcThat, OrpcThis,
+    SafeArray, SecurityBinding, StdObjRef, StringBinding, Stub, VarType, Variant, WideString,
 };
 use proptest::prelude::*;
 use ra_dcom::calls::*;
@@ -215,6 +215,16 @@ fn five_hundred_sessions_and_null_elements() {
     let numbers = SafeArray::new(VarType::I4, Elements::I4(vec![1]));
     let numbers = UserNames { levels: PointerLevels::One, array: Some(Box::new(numbers)) };
     assert_eq!(numbers.sessions().count(), 0);
+    // Without features, elements of one byte: could be an array behind two pointers.
+    let bytes = Box::new(SafeArray {
+        features: Features(0),
+        ..SafeArray::new(VarType::UI1, Elements::I1(vec![1].into()))
+    });
+    let mut request = GetSessionInfoRequest { user_names: UserNames::default(), count: 0 };
+    request.user_names.array = Some(bytes);
+    assert!(Stub::new(request.clone()).to_vec().is_ok());
+    request.user_names.levels = PointerLevels::One;
+    assert!(Stub::new(request).to_vec().is_err());
 }
 
 #[test]
