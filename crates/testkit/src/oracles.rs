@@ -7,6 +7,7 @@ mod core;
 mod invitation;
 mod rccommand;
 mod rdp;
+mod rpc;
 mod session;
 mod standard_security;
 
@@ -23,6 +24,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         invitation::ALL,
         rccommand::ALL,
         rdp::ALL,
+        rpc::ALL,
         session::ALL,
         standard_security::ALL,
     ]
