@@ -422,7 +422,7 @@ fn bare_verifier<'a>(
         return Ok(None);
     }
     let kind = DecodeErrorKind::Rule("a sec_trailer without token");
-    rest.must(false, rest.offset(), &AUTH_LENGTH, kind)?;
+    rest.must(false, rest.offset(), &verifier::TRAILER, kind)?;
     split.parse(header.order(), rest).map(Some)
 }
 

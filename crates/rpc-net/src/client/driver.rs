@@ -74,7 +74,7 @@ enum Next {
     Read(usize),
     Lost,
     Wrote(usize),
-    Command(Option<Command>),
+    Command(Option<Box<Command>>),
     Abandoned(u32),
     Tick,
     Stuck,
@@ -159,7 +159,7 @@ impl Driver {
                 result = write.write(&self.unsent), if !self.unsent.is_empty() => {
                     result.map_or(Next::Lost, Next::Wrote)
                 }
-                command = self.commands.recv(), if more => Next::Command(command),
+                command = self.commands.recv(), if more => Next::Command(command.map(Box::new)),
                 call_id = abandoned(&mut self.calls) => Next::Abandoned(call_id),
                 () = sleep_until(progress + self.write_timeout), if !self.unsent.is_empty() => Next::Stuck,
                 () = wait_until(deadline) => Next::Tick,
@@ -175,7 +175,7 @@ impl Driver {
                     progress = Instant::now();
                     self.unsent.drain(..n.min(self.unsent.len()));
                 }
-                Next::Command(Some(command)) => self.held = self.submit(command),
+                Next::Command(Some(command)) => self.held = self.submit(*command),
                 Next::Command(None) => self.client.close(),
                 Next::Abandoned(call_id) => self.abandon(call_id),
                 Next::Tick => self.client.handle(now, Input::Tick),
