@@ -36,7 +36,7 @@ pub(super) struct Bound {
 pub(super) enum Command {
     Bind {
         interface: SyntaxId,
-        security: Option<(ContextKey, Initiator)>,
+        security: Option<Box<(ContextKey, Initiator)>>,
         failure: Failure,
         reply: oneshot::Sender<Result<Bound, Error>>,
     },
@@ -74,7 +74,7 @@ enum Next {
     Read(usize),
     Lost,
     Wrote(usize),
-    Command(Option<Box<Command>>),
+    Command(Option<Command>),
     Abandoned(u32),
     Tick,
     Stuck,
@@ -159,7 +159,7 @@ impl Driver {
                 result = write.write(&self.unsent), if !self.unsent.is_empty() => {
                     result.map_or(Next::Lost, Next::Wrote)
                 }
-                command = self.commands.recv(), if more => Next::Command(command.map(Box::new)),
+                command = self.commands.recv(), if more => Next::Command(command),
                 call_id = abandoned(&mut self.calls) => Next::Abandoned(call_id),
                 () = sleep_until(progress + self.write_timeout), if !self.unsent.is_empty() => Next::Stuck,
                 () = wait_until(deadline) => Next::Tick,
@@ -175,7 +175,7 @@ impl Driver {
                     progress = Instant::now();
                     self.unsent.drain(..n.min(self.unsent.len()));
                 }
-                Next::Command(Some(command)) => self.held = self.submit(*command),
+                Next::Command(Some(command)) => self.held = self.submit(command),
                 Next::Command(None) => self.client.close(),
                 Next::Abandoned(call_id) => self.abandon(call_id),
                 Next::Tick => self.client.handle(now, Input::Tick),
@@ -197,11 +197,11 @@ impl Driver {
             Command::Bind { .. } if self.binding.is_some() => Some(command),
             Command::Bind { interface, mut security, failure, reply } => {
                 let several = self.client.features().contains(Features::SECURITY_CONTEXT_MULTIPLEXING);
-                let mut id = security.as_ref().map(|(key, _)| key.context_id);
+                let mut id = security.as_ref().map(|security| security.0.context_id);
                 if let Some(first) = self.first_security.filter(|_| !several && id.is_some()) {
                     (security, id) = (None, Some(first));
                 }
-                match self.client.bind(now, interface, security) {
+                match self.client.bind(now, interface, security.map(|security| *security)) {
                     Ok(_) => self.binding = Some(Binding { security: id, failure, reply }),
                     Err(misuse) => {
                         let _ = reply.send(Err(Error::Misuse(misuse)));
