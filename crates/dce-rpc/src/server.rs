@@ -38,6 +38,9 @@ pub trait Host {
     fn minimum_level(&mut self, _interface: &SyntaxId, _opnum: u16) -> AuthLevel {
         AuthLevel::NONE
     }
+
+    /// A call was refused because of its level.
+    fn refused(&mut self, _interface: &SyntaxId, _opnum: u16, _level: AuthLevel) {}
 }
 
 /// What happens at a server.
@@ -550,6 +553,7 @@ impl<H: Host> Server<H> {
         let (interface, _) = known.ok_or(Status::INVALID_PRES_CONTEXT_ID)?;
         let level = security.map_or(AuthLevel::NONE, |key| key.auth_level);
         if level < self.host.minimum_level(interface, request.opnum) {
+            self.host.refused(interface, request.opnum, level);
             return Err(Status::ACCESS_DENIED);
         }
         // Until it is whole, no other call comes.

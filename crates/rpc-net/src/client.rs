@@ -154,7 +154,7 @@ impl Connection {
             let context_id = self.inner.next_security.fetch_add(1, Ordering::Relaxed);
             let key = ContextKey { auth_type: mechanism.auth_type(), auth_level: level, context_id };
             let initiator = Initiator::new(credentials, mechanism, level, failure.clone()).await?;
-            security = Some((key, initiator));
+            security = Some(Box::new((key, initiator)));
         }
         let (reply, answer) = oneshot::channel();
         let bound = self.ask(Command::Bind { interface, security, failure, reply }, answer).await?;

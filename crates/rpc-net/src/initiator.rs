@@ -263,7 +263,6 @@ async fn advance<T: Sspi + SspiImpl>(
         }
     };
     drop(generator);
-    drop(builder);
     let [output] = output;
     Ok((output.buffer, result.status == SecurityStatus::Ok))
 }

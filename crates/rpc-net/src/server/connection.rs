@@ -48,6 +48,15 @@ impl<S: Service> Host for Desk<S> {
     fn accept(&mut self, auth_type: AuthType, auth_level: AuthLevel) -> Option<Acceptor> {
         Acceptor::new(Arc::clone(&self.shared), self.peer, auth_type, auth_level)
     }
+
+    fn minimum_level(&mut self, interface: &SyntaxId, opnum: u16) -> AuthLevel {
+        self.service.minimum_level(interface, opnum).effective()
+    }
+
+    fn refused(&mut self, interface: &SyntaxId, opnum: u16, level: AuthLevel) {
+        let (peer, interface) = (self.peer, *interface);
+        self.shared.audit.event(&AuditEvent::CallRefused { peer, interface, opnum, level });
+    }
 }
 
 /// A call under way.
@@ -208,10 +217,6 @@ impl<S: Service> Connection<S> {
         let Call { call_id, interface, opnum, object, security, big_endian, stub } = call;
         let level = security.map_or(AuthLevel::NONE, |key| key.auth_level);
         let peer = self.ends.peer;
-        if level < self.service.minimum_level(&interface, opnum).effective() {
-            self.shared.audit.event(&AuditEvent::CallRefused { peer, interface, opnum, level });
-            return self.fault(call_id, Status::ACCESS_DENIED, false);
-        }
         self.served = true;
         self.active = Instant::now();
         let provider = security.and_then(|key| self.server.security(&key));
