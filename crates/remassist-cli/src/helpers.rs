@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ra_dcom::HResult;
 use ra_dcom::novice::{
     Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionChoice,
     SessionProvider, TicketForm, TicketRequest,
@@ -204,7 +205,10 @@ impl SessionProvider for Desk {
         let made = self.make(request);
         match &made {
             Ok(_) => self.tell("ticket_given", format_args!("{helper} was given a ticket"), helper),
-            Err(why) => self.tell("ticket_refused", format_args!("{helper} was given no ticket: {why}"), helper),
+            Err(why) => {
+                let why = why.hresult();
+                self.tell("ticket_refused", format_args!("{helper} was given no ticket: {why}"), helper);
+            }
         }
         made
     }
@@ -234,7 +238,9 @@ impl Audit for Reporter {
 
 impl NoviceAudit for Reporter {
     fn novice_event(&self, peer: SocketAddr, event: &NoviceEvent) {
-        if let NoviceEvent::AccessDenied { caller, .. } = event {
+        if let NoviceEvent::Refused { caller: Some(caller), code, .. } = event
+            && HResult(*code) == HResult::E_ACCESSDENIED
+        {
             let text = format!("{caller} from {peer} is no helper");
             let details = json!({ "helper": caller.to_string(), "peer": peer.to_string() });
             let _too_many = self.0.try_send(Told { name: "helper_refused", text, details });

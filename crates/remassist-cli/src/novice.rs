@@ -156,7 +156,8 @@ fn listening(
     if let Some(details) = details.as_object_mut() {
         details.insert("listening".to_owned(), json!(listening));
     }
-    let text = if text == "listening" { format!("listening on {}", listening.join(", ")) } else { text.to_owned() };
+    let text =
+        if text == "listening" { format!("listening on {}", listening.join(", ")) } else { text.to_owned() };
     console.say("listening", &text, details)
 }
 

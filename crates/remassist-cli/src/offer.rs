@@ -95,7 +95,8 @@ async fn expert(host: &str, account: &AccountArgs, password: &OptionalPassword) 
     let Account { domain, user } = own(account)?;
     let missing = || Failure::Usage("a password is needed: --password or --password-file".to_owned());
     let password = password.read()?.ok_or_else(missing)?;
-    let mut options = ConnectOptions::new(Credentials { domain: domain.clone(), user: user.clone(), password });
+    let mut options =
+        ConnectOptions::new(Credentials { domain: domain.clone(), user: user.clone(), password });
     options.mechanism = match account.auth {
         AuthArg::Ntlm => Mechanism::Ntlm,
         AuthArg::Negotiate => Mechanism::Negotiate,

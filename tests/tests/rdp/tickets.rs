@@ -43,7 +43,10 @@ async fn another_ticket_does_not() {
     let mut pair = with(&mut server, &one, &other.credentials).await;
     let (role, seen) = pair
         .until(|role, seen| {
-            assert!(!matches!(seen, Seen::Session(Event::Established(_) | Event::AskView { .. })), "{seen:?}");
+            assert!(
+                !matches!(seen, Seen::Session(Event::Established(_) | Event::AskView { .. })),
+                "{seen:?}"
+            );
             role == Role::Novice && matches!(seen, Seen::Session(Event::Closed(_)))
         })
         .await;

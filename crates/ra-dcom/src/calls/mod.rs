@@ -8,7 +8,7 @@ mod activation;
 mod count;
 mod dispatch;
 mod exporter;
-pub(crate) mod macros;
+mod macros;
 mod message;
 mod method;
 mod names;

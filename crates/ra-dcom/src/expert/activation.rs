@@ -10,14 +10,13 @@ use rpc_net::{ContextReason, Refusal, Status};
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::{answer, call, request, syntax};
-use super::exporter::succeeded;
-use super::machine::{Machine, TCP};
+use super::call::{bind, call, succeeded};
+use super::machine::{Machine, TCP, resolved};
 use super::object::RemoteObject;
 use crate::HResult;
 use crate::calls::{
-    ActivationResponse, IID_IACTIVATION, IID_IREMOTESCMACTIVATOR, RemoteActivationRequest,
-    RemoteActivationResponse, RemoteCreateInstanceRequest,
+    IID_IACTIVATION, IID_IREMOTESCMACTIVATOR, Method, RemoteActivation, RemoteActivationRequest,
+    RemoteCreateInstance, RemoteCreateInstanceRequest,
 };
 
 /// RPC_C_IMP_LEVEL_IDENTIFY and RPC_C_IMP_LEVEL_IMPERSONATE ([MS-RPCE] 2.2.1.1.9).
@@ -49,7 +48,7 @@ impl Machine {
     ) -> Result<RemoteObject, ExpertError> {
         // [MS-DCOM] 3.2.4.1.1.2: IRemoteSCMActivator came with 5.6.
         let old = self.version() < ComVersion { major: 5, minor: 6 };
-        let (name, activated) = if old && session.is_none() {
+        let (method, activated) = if old && session.is_none() {
             self.remote_activation(clsid, iid).await?
         } else {
             match self.remote_create_instance(clsid, iid, session).await {
@@ -59,11 +58,11 @@ impl Machine {
                 other => other?,
             }
         };
-        succeeded(name, activated.hresult)?;
+        succeeded(method, activated.hresult)?;
         let Activated { oxid, bindings, rem_unknown, version, pointer, .. } = activated;
         // So that the reference finds its exporter.
         let _exporter = self.exporter_at(oxid, &bindings, rem_unknown, version).await?;
-        self.object(name, pointer.as_ref()).await
+        self.object(method, pointer.as_ref()).await
     }
 
     async fn remote_create_instance(
@@ -71,36 +70,34 @@ impl Machine {
         clsid: Uuid,
         iid: Uuid,
         session: Option<u32>,
-    ) -> Result<(&'static str, Activated<'static>), ExpertError> {
-        const NAME: &str = "IRemoteSCMActivator::RemoteCreateInstance";
+    ) -> Result<(Method, Activated<'static>), ExpertError> {
+        let method = Method::RemoteCreateInstance;
         let properties = asked(self.version(), clsid, iid, session);
         let objref = CustomObjRef::request(properties).to_vec().map_err(|_| ExpertError::Unwritable)?;
         let parameters = RemoteCreateInstanceRequest {
             unk_outer: None,
             act_properties: Some(InterfacePointer { objref: objref.into() }),
         };
-        let stub = request(Some(self.version()), &parameters)?;
-        let interface = self.resolver().interface(syntax(IID_IREMOTESCMACTIVATOR)).await;
-        let interface = interface.map_err(|error| ExpertError::Rpc { call: NAME, error })?;
-        let told = call(&interface, NAME, 4, None, stub, answer!(ActivationResponse<'_>)).await?;
-        succeeded(NAME, told.hresult)?;
+        let interface = bind(self.resolver(), IID_IREMOTESCMACTIVATOR, method).await?;
+        let told = call::<RemoteCreateInstance>(&interface, self.version(), None, &parameters).await?;
+        succeeded(method, told.hresult)?;
 
-        let wrong = |rule| ExpertError::Protocol { call: NAME, rule };
+        let wrong = |rule| ExpertError::Protocol { call: method, rule };
         let blob = told.act_properties.ok_or_else(|| wrong("there are no properties"))?;
         let properties =
             CustomObjRef::<ActivationProperties<'_>>::decode_with(&blob.objref, &DecodeOptions::TOLERANT)
-                .map_err(|error| ExpertError::Answer { call: NAME, error })?
+                .map_err(|error| ExpertError::Answer { call: method, error })?
                 .value
                 .value;
         let outs = properties.props_out_info().map(|info| info.interfaces.as_slice()).unwrap_or_default();
         let out = outs.iter().find(|out| out.iid == iid);
         let out = out.ok_or_else(|| wrong("nothing about the interface asked for"))?;
         let hresult = HResult(out.hresult);
-        succeeded(NAME, hresult)?;
+        succeeded(method, hresult)?;
         let reply = properties.scm_reply_info().ok_or_else(|| wrong("nothing about the object exporter"))?;
         let reply = &reply.remote_reply.0;
         Ok((
-            NAME,
+            method,
             Activated {
                 oxid: reply.oxid,
                 bindings: reply.oxid_bindings.0.clone(),
@@ -116,8 +113,8 @@ impl Machine {
         &self,
         clsid: Uuid,
         iid: Uuid,
-    ) -> Result<(&'static str, Activated<'static>), ExpertError> {
-        const NAME: &str = "IActivation::RemoteActivation";
+    ) -> Result<(Method, Activated<'static>), ExpertError> {
+        let method = Method::RemoteActivation;
         let parameters = RemoteActivationRequest {
             clsid,
             client_imp_level: IDENTIFY,
@@ -125,17 +122,15 @@ impl Machine {
             protseqs: vec![TCP],
             ..RemoteActivationRequest::default()
         };
-        let stub = request(Some(self.version()), &parameters)?;
-        let interface = self.resolver().interface(syntax(IID_IACTIVATION)).await;
-        let interface = interface.map_err(|error| ExpertError::Rpc { call: NAME, error })?;
-        let told = call(&interface, NAME, 0, None, stub, answer!(RemoteActivationResponse<'_>)).await?;
-        super::machine::resolved(NAME, told.status)?;
-        succeeded(NAME, told.hr)?;
+        let interface = bind(self.resolver(), IID_IACTIVATION, method).await?;
+        let told = call::<RemoteActivation>(&interface, self.version(), None, &parameters).await?;
+        resolved(method, told.status)?;
+        succeeded(method, told.hr)?;
         let (Some(bindings), [pointer], [result]) = (told.bindings, &*told.interfaces, &*told.results) else {
-            return Err(ExpertError::Protocol { call: NAME, rule: "not one result for one interface" });
+            return Err(ExpertError::Protocol { call: method, rule: "not one result for one interface" });
         };
         Ok((
-            NAME,
+            method,
             Activated {
                 oxid: told.oxid,
                 bindings,

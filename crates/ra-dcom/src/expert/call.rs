@@ -1,36 +1,59 @@
 //! One call: parameters to stub data, and back.
 
-use ndr_oaut::{ByteOrder, ComVersion, Ndr, OrpcThis, Residue, Writer};
+use ndr_oaut::{ByteOrder, ComVersion, OrpcThat, OrpcThis, Residue, Stub, Writer};
 use remassist_core::{At, DecodeError, DecodeOptions};
-use rpc_net::{Interface, Reply, SyntaxId};
+use rpc_net::{Connection, Interface, Reply, SyntaxId};
 use uuid::Uuid;
 
 use super::ExpertError;
+use crate::HResult;
+use crate::calls::{Call, Method};
 
 static REQUEST: At = At::new("[MS-DCOM]", "3.2.4.2", "ORPC request", "");
 
-/// Reads an answer that is borrowed from nobody.
-pub(super) type Read<R> = fn(&[u8], ByteOrder, &DecodeOptions) -> Result<R, DecodeError>;
-
-/// The [`Read`] of parameters behind ORPCTHAT, or (`plain`) without it. What follows the last parameter is ignored.
-macro_rules! answer {
-    ($type:ty) => {
-        |stub: &[u8], order: ndr_oaut::ByteOrder, options: &remassist_core::DecodeOptions| {
-            let read = ndr_oaut::Stub::<(ndr_oaut::OrpcThat<'_>, $type)>::read(stub, order, options)?;
-            Ok($crate::calls::macros::Own::own(read.value.value.1))
-        }
-    };
-    (plain $type:ty) => {
-        |stub: &[u8], order: ndr_oaut::ByteOrder, options: &remassist_core::DecodeOptions| {
-            Ok(ndr_oaut::Stub::<$type>::read(stub, order, options)?.value.value)
-        }
-    };
+/// Binds an interface of DCOM: all have version 0.0.
+pub(super) async fn bind(connection: &Connection, iid: Uuid, call: Method) -> Result<Interface, ExpertError> {
+    let interface = connection.interface(SyntaxId::new(iid, 0, 0)).await;
+    interface.map_err(|error| ExpertError::Rpc { call, error })
 }
-pub(super) use answer;
 
-/// An interface of DCOM: all have version 0.0.
-pub(super) fn syntax(iid: Uuid) -> SyntaxId {
-    SyntaxId::new(iid, 0, 0)
+/// Calls a method and reads its answer. What follows the last parameter is ignored.
+pub(super) async fn call<C: Call>(
+    interface: &Interface,
+    version: ComVersion,
+    object: Option<Uuid>,
+    parameters: &C::Request<'_>,
+) -> Result<C::Response<'static>, ExpertError> {
+    let call = C::METHOD;
+    let stub = request::<C>(version, parameters)?;
+    let reply = interface.call(call.opnum(), object, stub).await;
+    let Reply { stub, byte_order, .. } = reply.map_err(|error| ExpertError::Rpc { call, error })?;
+    let order = match byte_order {
+        rpc_net::ByteOrder::Little => ByteOrder::Little,
+        rpc_net::ByteOrder::Big => ByteOrder::Big,
+    };
+    answer::<C>(&stub, order).map_err(|error| ExpertError::Answer { call, error })
+}
+
+fn request<C: Call>(version: ComVersion, parameters: &C::Request<'_>) -> Result<Vec<u8>, ExpertError> {
+    let residue = Residue::default();
+    let mut writer = Writer::new(ByteOrder::Little, &residue);
+    if C::METHOD.has_orpc_header() {
+        let this = OrpcThis { version, flags: 0, reserved1: 0, cid: cid()?, extensions: None };
+        writer.value(&this, &REQUEST);
+    }
+    writer.value(parameters, &REQUEST);
+    writer.finish().map_err(|_| ExpertError::Unwritable)
+}
+
+fn answer<C: Call>(stub: &[u8], order: ByteOrder) -> Result<C::Response<'static>, DecodeError> {
+    let options = DecodeOptions::TOLERANT;
+    let answer = if C::METHOD.has_orpc_header() {
+        Stub::<(OrpcThat<'_>, C::Response<'_>)>::read(stub, order, &options)?.value.value.1
+    } else {
+        Stub::<C::Response<'_>>::read(stub, order, &options)?.value.value
+    };
+    Ok(C::owned(answer))
 }
 
 /// Random bytes for a CID ([MS-DCOM] 2.2.6).
@@ -40,36 +63,7 @@ fn cid() -> Result<Uuid, ExpertError> {
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
-/// Stub data of a request: ORPCTHIS with this version, if there is one, and the parameters.
-pub(super) fn request<'a, P: Ndr<'a>>(
-    version: Option<ComVersion>,
-    parameters: &P,
-) -> Result<Vec<u8>, ExpertError> {
-    let residue = Residue::default();
-    let mut writer = Writer::new(ByteOrder::Little, &residue);
-    if let Some(version) = version {
-        let this = OrpcThis { version, flags: 0, reserved1: 0, cid: cid()?, extensions: None };
-        writer.value(&this, &REQUEST);
-    }
-    writer.value(parameters, &REQUEST);
-    writer.finish().map_err(|_| ExpertError::Unwritable)
-}
-
-/// Makes a call and reads its answer.
-pub(super) async fn call<R>(
-    interface: &Interface,
-    name: &'static str,
-    opnum: u16,
-    object: Option<Uuid>,
-    stub: Vec<u8>,
-    read: Read<R>,
-) -> Result<R, ExpertError> {
-    let reply = interface.call(opnum, object, stub).await;
-    let Reply { stub, byte_order, .. } = reply.map_err(|error| ExpertError::Rpc { call: name, error })?;
-    let order = match byte_order {
-        rpc_net::ByteOrder::Little => ByteOrder::Little,
-        rpc_net::ByteOrder::Big => ByteOrder::Big,
-    };
-    let options = DecodeOptions::TOLERANT;
-    read(&stub, order, &options).map_err(|error| ExpertError::Answer { call: name, error })
+/// An HRESULT that tells failure as an error.
+pub(super) fn succeeded(call: Method, hresult: HResult) -> Result<(), ExpertError> {
+    if hresult.is_success() { Ok(()) } else { Err(ExpertError::Call { call, hresult }) }
 }

@@ -5,44 +5,47 @@ use std::fmt;
 use remassist_core::DecodeError;
 use rpc_net::{Refusal, RejectReason, SecurityCode, Status};
 
+use crate::calls::Method;
 use crate::{ErrorStatus, HResult};
 
 /// Why an expert gets no answer, or not the one it wants. Holds no secret and no byte of a peer.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpertError {
+    /// The machine cannot be reached.
+    Connecting(rpc_net::Error),
     /// The network, the RPC runtime of the server, or the logon.
     Rpc {
-        /// Of which call, or what it was for.
-        call: &'static str,
+        /// Of which call, or for which one.
+        call: Method,
         /// What happened.
         error: rpc_net::Error,
     },
     /// The call was made and says no.
     Call {
         /// Which call.
-        call: &'static str,
+        call: Method,
         /// What it says.
         hresult: HResult,
     },
     /// The resolver says no.
     Resolver {
         /// Which call.
-        call: &'static str,
+        call: Method,
         /// What it says.
         status: ErrorStatus,
     },
     /// The answer cannot be read.
     Answer {
         /// Of which call.
-        call: &'static str,
+        call: Method,
         /// Where it is wrong.
         error: DecodeError,
     },
     /// The answer can be read and makes no sense.
     Protocol {
         /// Of which call.
-        call: &'static str,
+        call: Method,
         /// What is wrong.
         rule: &'static str,
     },
@@ -80,7 +83,7 @@ impl ExpertError {
                 | rpc_net::Error::UnsupportedLevel => true,
                 _ => self.is_denied(),
             },
-            Self::Version | Self::NoRandom => true,
+            Self::Connecting(_) | Self::Version | Self::NoRandom => true,
             _ => false,
         }
     }
@@ -109,6 +112,7 @@ impl ExpertError {
 impl fmt::Display for ExpertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Connecting(error) => write!(f, "the machine cannot be reached: {error}"),
             Self::Rpc { call, error } if self.is_denied() => write!(f, "{call}: access denied ({error})"),
             Self::Rpc { call, error } => write!(f, "{call}: {error}"),
             Self::Call { call, hresult } => write!(f, "{call}: {hresult}"),
@@ -128,7 +132,7 @@ impl fmt::Display for ExpertError {
 impl std::error::Error for ExpertError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Rpc { error, .. } => Some(error),
+            Self::Connecting(error) | Self::Rpc { error, .. } => Some(error),
             Self::Call { hresult, .. } => Some(hresult),
             Self::Resolver { status, .. } => Some(status),
             Self::Answer { error, .. } => Some(error),

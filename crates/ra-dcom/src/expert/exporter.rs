@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ndr_oaut::{ComVersion, Ndr};
+use ndr_oaut::ComVersion;
 use rpc_net::{Connection, Interface};
 use tokio::sync::{Mutex, mpsc};
 use tracing::debug;
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::{Read, answer, call, request, syntax};
-use crate::calls::{IID_IREMUNKNOWN, InterfaceRefs, RemInterfaceRef, ResultOnly};
+use super::call::{bind, call, succeeded};
+use crate::calls::{Call, IID_IREMUNKNOWN, InterfaceRefs, Method, RemInterfaceRef, RemRelease};
 
 /// References that one call gives back at most.
 const AT_ONCE: usize = 256;
@@ -34,42 +34,36 @@ struct Line {
 }
 
 impl Line {
-    async fn call<'a, P: Ndr<'a>, R>(
+    async fn call<C: Call>(
         &self,
-        (name, iid, opnum): (&'static str, Uuid, u16),
-        ipid: Uuid,
-        parameters: &P,
-        read: Read<R>,
-    ) -> Result<R, ExpertError> {
-        let stub = request(Some(self.version), parameters)?;
-        let interface = self.interface(name, iid).await?;
-        call(&interface, name, opnum, Some(ipid), stub, read).await
+        (iid, ipid): (Uuid, Uuid),
+        parameters: &C::Request<'_>,
+    ) -> Result<C::Response<'static>, ExpertError> {
+        let interface = self.interface(iid, C::METHOD).await?;
+        call::<C>(&interface, self.version, Some(ipid), parameters).await
     }
 
-    async fn interface(&self, name: &'static str, iid: Uuid) -> Result<Interface, ExpertError> {
+    async fn interface(&self, iid: Uuid, method: Method) -> Result<Interface, ExpertError> {
         let mut interfaces = self.interfaces.lock().await;
         if let Some(interface) = interfaces.get(&iid) {
             return Ok(interface.clone());
         }
-        let interface = self.connection.interface(syntax(iid)).await;
-        let interface = interface.map_err(|error| ExpertError::Rpc { call: name, error })?;
+        let interface = bind(&self.connection, iid, method).await?;
         interfaces.insert(iid, interface.clone());
         Ok(interface)
     }
 
-    /// IRemUnknown::RemRelease.
-    async fn release(&self, refs: Vec<RemInterfaceRef>) -> Result<(), ExpertError> {
-        const NAME: &str = "IRemUnknown::RemRelease";
-        let refs = InterfaceRefs { refs };
-        let method = (NAME, IID_IREMUNKNOWN, 5);
-        let released = self.call(method, self.rem_unknown, &refs, answer!(ResultOnly)).await?;
-        succeeded(NAME, released.hresult)
+    async fn on_rem_unknown<C: Call>(
+        &self,
+        parameters: &C::Request<'_>,
+    ) -> Result<C::Response<'static>, ExpertError> {
+        self.call::<C>((IID_IREMUNKNOWN, self.rem_unknown), parameters).await
     }
-}
 
-/// An HRESULT that tells failure as an error.
-pub(super) fn succeeded(call: &'static str, hresult: crate::HResult) -> Result<(), ExpertError> {
-    if hresult.is_success() { Ok(()) } else { Err(ExpertError::Call { call, hresult }) }
+    async fn release(&self, refs: Vec<RemInterfaceRef>) -> Result<(), ExpertError> {
+        let released = self.on_rem_unknown::<RemRelease>(&InterfaceRefs { refs }).await?;
+        succeeded(Method::RemRelease, released.hresult)
+    }
 }
 
 impl Exporter {
@@ -87,19 +81,21 @@ impl Exporter {
         self.line.connection.is_closed()
     }
 
-    pub(super) const fn rem_unknown(&self) -> Uuid {
-        self.line.rem_unknown
+    /// Calls a method on an interface of an object: its IID and IPID.
+    pub(super) async fn call<C: Call>(
+        &self,
+        interface: (Uuid, Uuid),
+        parameters: &C::Request<'_>,
+    ) -> Result<C::Response<'static>, ExpertError> {
+        self.line.call::<C>(interface, parameters).await
     }
 
-    /// A call on an interface of an object: name, IID, opnum.
-    pub(super) async fn call<'a, P: Ndr<'a>, R>(
+    /// Calls a method of IRemUnknown.
+    pub(super) async fn on_rem_unknown<C: Call>(
         &self,
-        method: (&'static str, Uuid, u16),
-        ipid: Uuid,
-        parameters: &P,
-        read: Read<R>,
-    ) -> Result<R, ExpertError> {
-        self.line.call(method, ipid, parameters, read).await
+        parameters: &C::Request<'_>,
+    ) -> Result<C::Response<'static>, ExpertError> {
+        self.line.on_rem_unknown::<C>(parameters).await
     }
 
     /// Gives references back, and waits for the answer.

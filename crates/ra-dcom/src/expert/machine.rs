@@ -14,12 +14,14 @@ use uuid::Uuid;
 
 use super::ExpertError;
 use super::bindings::{Place, places};
-use super::call::{answer, call, request, syntax};
+use super::call::{bind, call};
 use super::exporter::Exporter;
 use super::object::RemoteObject;
 use super::ping::Held;
 use crate::ErrorStatus;
-use crate::calls::{IID_IOBJECTEXPORTER, ResolveOxid2Response, ResolveOxidRequest, ServerAlive2Response};
+use crate::calls::{
+    Call, IID_IOBJECTEXPORTER, Method, NoParameters, ResolveOxid2, ResolveOxidRequest, ServerAlive2,
+};
 
 /// How long an address may be the only one that is tried.
 const NEXT: Duration = Duration::from_millis(250);
@@ -61,7 +63,8 @@ pub(super) struct Inner {
     resolver: Connection,
     options: DcomOptions,
     version: ComVersion,
-    exporter_interface: tokio::sync::OnceCell<Interface>,
+    /// IObjectExporter, once it was needed.
+    object_exporter: tokio::sync::OnceCell<Interface>,
     exporters: Mutex<HashMap<u64, Weak<Exporter>>>,
     pub(super) held: Held,
 }
@@ -74,10 +77,10 @@ impl Machine {
     /// [`ExpertError`].
     pub async fn connect(host: &str, mut options: DcomOptions) -> Result<Self, ExpertError> {
         options.connect.level = AuthLevel::PRIVACY;
-        let failed = |error| ExpertError::Rpc { call: "connecting", error };
         let mut open = options.connect.clone();
         open.credentials = None;
-        let asked = Connection::connect((host, options.port), &open).await.map_err(failed)?;
+        let asked =
+            Connection::connect((host, options.port), &open).await.map_err(ExpertError::Connecting)?;
         let version = match server_alive2(&asked).await {
             Ok(version) => version,
             // [MS-DCOM] 3.2.4.1.1.1: an old server.
@@ -88,12 +91,13 @@ impl Machine {
         if version.major != own.major {
             return Err(ExpertError::Version);
         }
-        let resolver = Connection::connect(asked.peer_addr(), &options.connect).await.map_err(failed)?;
+        let resolver = Connection::connect(asked.peer_addr(), &options.connect).await;
+        let resolver = resolver.map_err(ExpertError::Connecting)?;
         let held = Held::default();
         let inner = Arc::new(Inner {
             resolver,
             version: version.min(own),
-            exporter_interface: tokio::sync::OnceCell::new(),
+            object_exporter: tokio::sync::OnceCell::new(),
             exporters: Mutex::default(),
             held,
             options,
@@ -123,7 +127,7 @@ impl Machine {
     /// [`ExpertError`]; [`ExpertError::Protocol`] for a reference in another form than OBJREF_STANDARD, or to nothing.
     pub async fn object(
         &self,
-        call: &'static str,
+        call: Method,
         pointer: Option<&InterfacePointer<'_>>,
     ) -> Result<RemoteObject, ExpertError> {
         let wrong = |rule| ExpertError::Protocol { call, rule };
@@ -187,13 +191,11 @@ impl Machine {
         if let Some(known) = self.known(oxid) {
             return Ok(known);
         }
-        const NAME: &str = "IObjectExporter::ResolveOxid2";
-        let stub = request(None, &ResolveOxidRequest { oxid, protseqs: vec![TCP] })?;
-        let interface = self.inner.exporter_interface().await?;
-        let told = call(interface, NAME, 4, None, stub, answer!(plain ResolveOxid2Response)).await?;
-        resolved(NAME, told.status)?;
-        let bindings =
-            told.bindings.ok_or(ExpertError::Protocol { call: NAME, rule: "there are no bindings" })?;
+        let call = Method::ResolveOxid2;
+        let parameters = ResolveOxidRequest { oxid, protseqs: vec![TCP] };
+        let told = self.inner.ask::<ResolveOxid2>(&parameters).await?;
+        resolved(call, told.status)?;
+        let bindings = told.bindings.ok_or(ExpertError::Protocol { call, rule: "there are no bindings" })?;
         self.exporter_at(oxid, &bindings, told.ipid_rem_unknown, told.com_version).await
     }
 
@@ -207,13 +209,14 @@ impl Machine {
 }
 
 impl Inner {
-    /// IObjectExporter with the account of the caller.
-    pub(super) async fn exporter_interface(&self) -> Result<&Interface, ExpertError> {
-        let bind = || async {
-            let bound = self.resolver.interface(syntax(IID_IOBJECTEXPORTER)).await;
-            bound.map_err(|error| ExpertError::Rpc { call: "IObjectExporter", error })
-        };
-        self.exporter_interface.get_or_try_init(bind).await
+    /// Calls a method of IObjectExporter with the account of the caller.
+    pub(super) async fn ask<C: Call>(
+        &self,
+        parameters: &C::Request<'_>,
+    ) -> Result<C::Response<'static>, ExpertError> {
+        let bind = || bind(&self.resolver, IID_IOBJECTEXPORTER, C::METHOD);
+        let interface = self.object_exporter.get_or_try_init(bind).await?;
+        call::<C>(interface, self.version, None, parameters).await
     }
 
     pub(super) fn ping_interval(&self) -> Duration {
@@ -222,16 +225,15 @@ impl Inner {
 }
 
 /// A status that tells failure as an error.
-pub(super) fn resolved(call: &'static str, status: ErrorStatus) -> Result<(), ExpertError> {
+pub(super) fn resolved(call: Method, status: ErrorStatus) -> Result<(), ExpertError> {
     if status.0 == 0 { Ok(()) } else { Err(ExpertError::Resolver { call, status }) }
 }
 
 async fn server_alive2(connection: &Connection) -> Result<ComVersion, ExpertError> {
-    const NAME: &str = "IObjectExporter::ServerAlive2";
-    let interface = connection.interface(syntax(IID_IOBJECTEXPORTER)).await;
-    let interface = interface.map_err(|error| ExpertError::Rpc { call: NAME, error })?;
-    let told = call(&interface, NAME, 5, None, Vec::new(), answer!(plain ServerAlive2Response)).await?;
-    resolved(NAME, told.status)?;
+    let method = Method::ServerAlive2;
+    let interface = bind(connection, IID_IOBJECTEXPORTER, method).await?;
+    let told = call::<ServerAlive2>(&interface, ComVersion::default(), None, &NoParameters {}).await?;
+    resolved(method, told.status)?;
     Ok(told.com_version)
 }
 

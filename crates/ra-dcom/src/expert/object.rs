@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use ndr_oaut::{Ndr, StdObjRef};
+use ndr_oaut::StdObjRef;
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::{Read, answer};
-use super::exporter::{Exporter, succeeded};
+use super::call::succeeded;
+use super::exporter::Exporter;
 use super::machine::Machine;
 use super::ping;
 use crate::HResult;
 use crate::calls::{
-    IID_IREMUNKNOWN, InterfaceRefs, RemAddRefResponse, RemInterfaceRef, RemQueryInterfaceRequest,
-    RemQueryInterfaceResponse,
+    Call, InterfaceRefs, Method, RemAddRef, RemInterfaceRef, RemQueryInterface, RemQueryInterfaceRequest,
 };
 
 /// SORF_NOPING ([MS-DCOM] 2.2.18.2): the object lives without pings.
@@ -64,14 +63,15 @@ impl RemoteObject {
         self.oid
     }
 
-    /// Calls a method: its name for errors, its opnum.
-    pub(super) async fn call<'a, P: Ndr<'a>, R>(
+    /// Calls a method of the interface, or one that the interface inherits.
+    ///
+    /// # Errors
+    /// [`ExpertError`]. What the HRESULT says is up to the caller.
+    pub async fn call<C: Call>(
         &self,
-        (name, opnum): (&'static str, u16),
-        parameters: &P,
-        read: Read<R>,
-    ) -> Result<R, ExpertError> {
-        self.exporter.call((name, self.iid, opnum), self.ipid, parameters, read).await
+        parameters: &C::Request<'_>,
+    ) -> Result<C::Response<'static>, ExpertError> {
+        self.exporter.call::<C>((self.iid, self.ipid), parameters).await
     }
 
     /// Another interface of the same object (IRemUnknown::RemQueryInterface).
@@ -79,30 +79,24 @@ impl RemoteObject {
     /// # Errors
     /// [`ExpertError`]; E_NOINTERFACE in [`ExpertError::Call`] when the object has none.
     pub async fn query(&self, iid: Uuid) -> Result<Self, ExpertError> {
-        const NAME: &str = "IRemUnknown::RemQueryInterface";
+        let call = Method::RemQueryInterface;
         let parameters = RemQueryInterfaceRequest { ipid: self.ipid, refs: 1, iids: vec![iid] };
-        let method = (NAME, IID_IREMUNKNOWN, 3);
-        let rem_unknown = self.exporter.rem_unknown();
-        let read = answer!(RemQueryInterfaceResponse);
-        let answer = self.exporter.call(method, rem_unknown, &parameters, read).await?;
+        let answer = self.exporter.on_rem_unknown::<RemQueryInterface>(&parameters).await?;
         let [result] = answer.results.as_deref().unwrap_or_default() else {
-            succeeded(NAME, answer.hresult)?;
-            return Err(ExpertError::Protocol { call: NAME, rule: "not one result for one interface" });
+            succeeded(call, answer.hresult)?;
+            return Err(ExpertError::Protocol { call, rule: "not one result for one interface" });
         };
-        succeeded(NAME, result.hresult)?;
+        succeeded(call, result.hresult)?;
         self.machine.take(Arc::clone(&self.exporter), iid, &result.std).await
     }
 
     /// Asks for more public references (IRemUnknown::RemAddRef).
     pub(super) async fn add_refs(&mut self, public_refs: u32) -> Result<(), ExpertError> {
-        const NAME: &str = "IRemUnknown::RemAddRef";
         let refs = vec![RemInterfaceRef { ipid: self.ipid, public_refs, private_refs: 0 }];
-        let method = (NAME, IID_IREMUNKNOWN, 4);
-        let rem_unknown = self.exporter.rem_unknown();
-        let read = answer!(RemAddRefResponse);
-        let answer = self.exporter.call(method, rem_unknown, &InterfaceRefs { refs }, read).await?;
-        succeeded(NAME, answer.hresult)?;
-        succeeded(NAME, answer.results.first().copied().unwrap_or(HResult::E_FAIL))?;
+        let answer = self.exporter.on_rem_unknown::<RemAddRef>(&InterfaceRefs { refs }).await?;
+        succeeded(Method::RemAddRef, answer.hresult)?;
+        let result = answer.results.first().copied().unwrap_or(HResult::E_FAIL);
+        succeeded(Method::RemAddRef, result)?;
         self.refs = self.refs.saturating_add(public_refs);
         Ok(())
     }

@@ -7,10 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
 use super::ExpertError;
-use super::call::{answer, call, request};
 use super::machine::{Inner, Machine, resolved};
 use crate::ErrorStatus;
-use crate::calls::{ComplexPingRequest, ComplexPingResponse, SimplePingRequest, StatusOnly};
+use crate::calls::{ComplexPing, ComplexPingRequest, Method, SimplePing, SimplePingRequest};
 
 /// The objects of a machine that are held, each with the number of its interfaces that are.
 #[derive(Debug, Default)]
@@ -86,14 +85,10 @@ struct PingSet {
 
 impl PingSet {
     async fn ping(&mut self, machine: &Inner, oids: BTreeSet<u64>) -> Result<(), ExpertError> {
-        let interface = machine.exporter_interface().await?;
         if self.id != 0 && self.oids == oids {
-            const NAME: &str = "IObjectExporter::SimplePing";
-            let stub = request(None, &SimplePingRequest { set_id: self.id })?;
-            let pinged = call(interface, NAME, 1, None, stub, answer!(plain StatusOnly)).await?;
-            return resolved(NAME, pinged.status).inspect_err(|error| self.forget(error));
+            let pinged = machine.ask::<SimplePing>(&SimplePingRequest { set_id: self.id }).await?;
+            return resolved(Method::SimplePing, pinged.status).inspect_err(|error| self.forget(error));
         }
-        const NAME: &str = "IObjectExporter::ComplexPing";
         let changed =
             |a: &BTreeSet<u64>, b: &BTreeSet<u64>| -> Vec<u64> { a.difference(b).copied().collect() };
         let (add, del) = (changed(&oids, &self.oids), changed(&self.oids, &oids));
@@ -105,9 +100,8 @@ impl PingSet {
             add_to_set: some(add),
             del_from_set: some(del),
         };
-        let stub = request(None, &ping)?;
-        let pinged = call(interface, NAME, 2, None, stub, answer!(plain ComplexPingResponse)).await?;
-        resolved(NAME, pinged.status).inspect_err(|error| self.forget(error))?;
+        let pinged = machine.ask::<ComplexPing>(&ping).await?;
+        resolved(Method::ComplexPing, pinged.status).inspect_err(|error| self.forget(error))?;
         // A machine may drop a set that has become empty, and does not say so.
         *self = if oids.is_empty() {
             Self::default()

@@ -1,21 +1,20 @@
 //! The objects of [MS-RAI] 3, each with all its methods.
 
-use ndr_oaut::{Bstr, Ndr, Variant};
+use ndr_oaut::{Bstr, Variant};
 use remassist_core::{Secret, Utf16Le};
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::answer;
-use super::exporter::succeeded;
+use super::call::succeeded;
 use super::machine::Machine;
 use super::object::RemoteObject;
 use crate::calls::{
-    CLSID_PCHSERVICE, CLSID_RASRV, CountResponse, GetDomainNameResponse, GetNoviceUserInfoRequest,
-    GetNoviceUserInfoResponse, GetSessionIdResponse, GetSessionInfoRequest, GetSessionInfoResponse,
-    GetSessionStateResponse, GetUserNameResponse, IID_IPCHCOLLECTION, IID_IPCHSERVICE, IID_IRASRV,
-    IID_ISAFSESSION, ItemRequest, ItemResponse, NewEnumResponse, NoParameters, RemoteConnectionParmsRequest,
-    RemoteConnectionParmsResponse, RemoteUserSessionInfoResponse, ResultOnly, SetDomainNameRequest,
-    SetSessionIdRequest, SetSessionStateRequest, SetUserNameRequest,
+    CLSID_PCHSERVICE, CLSID_RASRV, Call, Count, GetDomainName, GetNoviceUserInfo, GetSessionId,
+    GetSessionInfo, GetSessionState, GetUserName, IID_IPCHCOLLECTION, IID_IPCHSERVICE, IID_IRASRV,
+    IID_ISAFSESSION, Item, ItemRequest, Method, NewEnum, NoParameters, RemoteConnectionParms,
+    RemoteConnectionParmsRequest, RemoteUserSessionInfo, ResultOnly, SetDomainName, SetDomainNameRequest,
+    SetSessionId, SetSessionIdRequest, SetSessionState, SetSessionStateRequest, SetUserName,
+    SetUserNameRequest,
 };
 use crate::{SessionName, SessionStateEnum};
 
@@ -68,7 +67,7 @@ async fn as_interface(object: RemoteObject, iid: Uuid) -> Result<RemoteObject, E
 }
 
 /// The text of a ticket.
-fn ticket(call: &'static str, text: Option<&Secret<Utf16Le<'_>>>) -> Result<Secret<String>, ExpertError> {
+fn ticket(call: Method, text: Option<&Secret<Utf16Le<'_>>>) -> Result<Secret<String>, ExpertError> {
     let wrong = |rule| ExpertError::Protocol { call, rule };
     let text = text.ok_or_else(|| wrong("there is no ticket"))?.expose().before_nul();
     let text = text.to_text().map(Secret::new);
@@ -96,10 +95,8 @@ impl RaSrv {
     /// # Errors
     /// [`ExpertError`].
     pub async fn get_session_info(&self) -> Result<Vec<SessionName>, ExpertError> {
-        const NAME: &str = "IRASrv::GetSessionInfo";
-        let read = answer!(GetSessionInfoResponse<'_>);
-        let answer = self.0.call((NAME, 8), &GetSessionInfoRequest::default(), read).await?;
-        succeeded(NAME, answer.hresult)?;
+        let answer = self.0.call::<GetSessionInfo>(&Default::default()).await?;
+        succeeded(Method::GetSessionInfo, answer.hresult)?;
         Ok(answer.user_names.sessions().filter_map(Result::ok).collect())
     }
 
@@ -108,11 +105,9 @@ impl RaSrv {
     /// # Errors
     /// [`ExpertError`].
     pub async fn get_novice_user_info(&self) -> Result<Secret<String>, ExpertError> {
-        const NAME: &str = "IRASrv::GetNoviceUserInfo";
-        let read = answer!(GetNoviceUserInfoResponse<'_>);
-        let answer = self.0.call((NAME, 7), &GetNoviceUserInfoRequest::default(), read).await?;
-        succeeded(NAME, answer.hresult)?;
-        ticket(NAME, answer.name.as_ref().map(|name| &name.0))
+        let answer = self.0.call::<GetNoviceUserInfo>(&Default::default()).await?;
+        succeeded(Method::GetNoviceUserInfo, answer.hresult)?;
+        ticket(Method::GetNoviceUserInfo, answer.name.as_ref().map(|name| &name.0))
     }
 }
 
@@ -130,11 +125,10 @@ impl PchService {
     /// # Errors
     /// [`ExpertError`].
     pub async fn remote_user_session_info(&self) -> Result<PchCollection, ExpertError> {
-        const NAME: &str = "IPCHService::RemoteUserSessionInfo";
-        let read = answer!(RemoteUserSessionInfoResponse<'_>);
-        let answer = self.0.call((NAME, 20), &NoParameters {}, read).await?;
-        succeeded(NAME, answer.hresult)?;
-        PchCollection::of(self.0.machine().object(NAME, answer.collection.as_ref()).await?).await
+        let call = Method::RemoteUserSessionInfo;
+        let answer = self.0.call::<RemoteUserSessionInfo>(&NoParameters {}).await?;
+        succeeded(call, answer.hresult)?;
+        PchCollection::of(self.0.machine().object(call, answer.collection.as_ref()).await?).await
     }
 
     /// RemoteConnectionParms (opnum 19): the ticket of a user's session, a connection string 1. `expert` is who asks,
@@ -149,12 +143,13 @@ impl PchService {
         session: u32,
         expert: &str,
     ) -> Result<Secret<String>, ExpertError> {
-        const NAME: &str = "IPCHService::RemoteConnectionParms";
         let parameters = RemoteConnectionParmsRequest::new(user, domain, session.cast_signed(), expert);
-        let read = answer!(RemoteConnectionParmsResponse<'_>);
-        let answer = self.0.call((NAME, 19), &parameters, read).await?;
-        succeeded(NAME, answer.hresult)?;
-        ticket(NAME, answer.connection_string.as_ref().and_then(|string| string.text.as_ref()))
+        let answer = self.0.call::<RemoteConnectionParms>(&parameters).await?;
+        succeeded(Method::RemoteConnectionParms, answer.hresult)?;
+        ticket(
+            Method::RemoteConnectionParms,
+            answer.connection_string.as_ref().and_then(|string| string.text.as_ref()),
+        )
     }
 }
 
@@ -164,9 +159,8 @@ impl PchCollection {
     /// # Errors
     /// [`ExpertError`].
     pub async fn count(&self) -> Result<i32, ExpertError> {
-        const NAME: &str = "IPCHCollection::Count";
-        let answer = self.0.call((NAME, 9), &NoParameters {}, answer!(CountResponse)).await?;
-        succeeded(NAME, answer.hresult)?;
+        let answer = self.0.call::<Count>(&NoParameters {}).await?;
+        succeeded(Method::Count, answer.hresult)?;
         Ok(answer.count)
     }
 
@@ -175,14 +169,14 @@ impl PchCollection {
     /// # Errors
     /// [`ExpertError`].
     pub async fn item(&self, index: i32) -> Result<SafSession, ExpertError> {
-        const NAME: &str = "IPCHCollection::Item";
-        let answer = self.0.call((NAME, 8), &ItemRequest { index }, answer!(ItemResponse<'_>)).await?;
-        succeeded(NAME, answer.hresult)?;
+        let call = Method::Item;
+        let answer = self.0.call::<Item>(&ItemRequest { index }).await?;
+        succeeded(call, answer.hresult)?;
         let pointer = match &answer.entry {
             Some(Variant::Dispatch(pointer) | Variant::Unknown(pointer)) => pointer.as_ref(),
-            _ => return Err(ExpertError::Protocol { call: NAME, rule: "an element that is no object" }),
+            _ => return Err(ExpertError::Protocol { call, rule: "an element that is no object" }),
         };
-        SafSession::of(self.0.machine().object(NAME, pointer).await?).await
+        SafSession::of(self.0.machine().object(call, pointer).await?).await
     }
 
     /// _NewEnum (opnum 7): the IUnknown of a copy.
@@ -190,10 +184,10 @@ impl PchCollection {
     /// # Errors
     /// [`ExpertError`].
     pub async fn new_enum(&self) -> Result<RemoteObject, ExpertError> {
-        const NAME: &str = "IPCHCollection::_NewEnum";
-        let answer = self.0.call((NAME, 7), &NoParameters {}, answer!(NewEnumResponse<'_>)).await?;
-        succeeded(NAME, answer.hresult)?;
-        self.0.machine().object(NAME, answer.copy.as_ref()).await
+        let call = Method::NewEnum;
+        let answer = self.0.call::<NewEnum>(&NoParameters {}).await?;
+        succeeded(call, answer.hresult)?;
+        self.0.machine().object(call, answer.copy.as_ref()).await
     }
 }
 
@@ -203,9 +197,8 @@ impl SafSession {
     /// # Errors
     /// [`ExpertError`].
     pub async fn session_id(&self) -> Result<u32, ExpertError> {
-        const NAME: &str = "ISAFSession::SessionID (Get)";
-        let answer = self.0.call((NAME, 7), &NoParameters {}, answer!(GetSessionIdResponse)).await?;
-        succeeded(NAME, answer.hresult)?;
+        let answer = self.0.call::<GetSessionId>(&NoParameters {}).await?;
+        succeeded(Method::GetSessionId, answer.hresult)?;
         Ok(answer.session_id)
     }
 
@@ -214,7 +207,7 @@ impl SafSession {
     /// # Errors
     /// [`ExpertError`].
     pub async fn set_session_id(&self, session_id: u32) -> Result<(), ExpertError> {
-        self.set(("ISAFSession::SessionID (Set)", 8), &SetSessionIdRequest { session_id }).await
+        self.set::<SetSessionId>(&SetSessionIdRequest { session_id }).await
     }
 
     /// SessionState (opnum 9).
@@ -222,9 +215,8 @@ impl SafSession {
     /// # Errors
     /// [`ExpertError`].
     pub async fn session_state(&self) -> Result<SessionStateEnum, ExpertError> {
-        const NAME: &str = "ISAFSession::SessionState (Get)";
-        let answer = self.0.call((NAME, 9), &NoParameters {}, answer!(GetSessionStateResponse)).await?;
-        succeeded(NAME, answer.hresult)?;
+        let answer = self.0.call::<GetSessionState>(&NoParameters {}).await?;
+        succeeded(Method::GetSessionState, answer.hresult)?;
         Ok(answer.state)
     }
 
@@ -234,7 +226,7 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn set_session_state(&self, state: SessionStateEnum) -> Result<(), ExpertError> {
         let parameters = SetSessionStateRequest { state, wide: false };
-        self.set(("ISAFSession::SessionState (Set)", 10), &parameters).await
+        self.set::<SetSessionState>(&parameters).await
     }
 
     /// DomainName (opnum 11); `None` for a null BSTR.
@@ -242,9 +234,8 @@ impl SafSession {
     /// # Errors
     /// [`ExpertError`].
     pub async fn domain_name(&self) -> Result<Option<String>, ExpertError> {
-        const NAME: &str = "ISAFSession::DomainName (Get)";
-        let answer = self.0.call((NAME, 11), &NoParameters {}, answer!(GetDomainNameResponse<'_>)).await?;
-        succeeded(NAME, answer.hresult)?;
+        let answer = self.0.call::<GetDomainName>(&NoParameters {}).await?;
+        succeeded(Method::GetDomainName, answer.hresult)?;
         Ok(shown(answer.domain_name))
     }
 
@@ -254,7 +245,7 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn set_domain_name(&self, name: Option<&str>) -> Result<(), ExpertError> {
         let domain_name = Some(name.map_or(Bstr::NULL, Bstr::new));
-        self.set(("ISAFSession::DomainName (Set)", 12), &SetDomainNameRequest { domain_name }).await
+        self.set::<SetDomainName>(&SetDomainNameRequest { domain_name }).await
     }
 
     /// UserName (opnum 13); `None` for a null BSTR.
@@ -262,9 +253,8 @@ impl SafSession {
     /// # Errors
     /// [`ExpertError`].
     pub async fn user_name(&self) -> Result<Option<String>, ExpertError> {
-        const NAME: &str = "ISAFSession::UserName (Get)";
-        let answer = self.0.call((NAME, 13), &NoParameters {}, answer!(GetUserNameResponse<'_>)).await?;
-        succeeded(NAME, answer.hresult)?;
+        let answer = self.0.call::<GetUserName>(&NoParameters {}).await?;
+        succeeded(Method::GetUserName, answer.hresult)?;
         Ok(shown(answer.user_name))
     }
 
@@ -274,16 +264,14 @@ impl SafSession {
     /// [`ExpertError`].
     pub async fn set_user_name(&self, name: Option<&str>) -> Result<(), ExpertError> {
         let user_name = Some(name.map_or(Bstr::NULL, Bstr::new));
-        self.set(("ISAFSession::UserName (Set)", 14), &SetUserNameRequest { user_name }).await
+        self.set::<SetUserName>(&SetUserNameRequest { user_name }).await
     }
 
-    async fn set<'a, P: Ndr<'a>>(
-        &self,
-        method: (&'static str, u16),
-        parameters: &P,
-    ) -> Result<(), ExpertError> {
-        let read = answer!(ResultOnly);
-        let answer = self.0.call(method, parameters, read).await?;
-        succeeded(method.0, answer.hresult)
+    async fn set<C>(&self, parameters: &C::Request<'_>) -> Result<(), ExpertError>
+    where
+        C: for<'a> Call<Response<'a> = ResultOnly>,
+    {
+        let answer = self.0.call::<C>(parameters).await?;
+        succeeded(C::METHOD, answer.hresult)
     }
 }
