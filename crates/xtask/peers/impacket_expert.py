@@ -49,6 +49,20 @@ def checked(response, field="ErrorCode"):
     return response
 
 
+class REMQIRESULT_ARRAY(dcomrt.NDRUniConformantArray):
+    item = dcomrt.REMQIRESULT
+
+
+class PREMQIRESULT_ARRAY(dcomrt.NDRPOINTER):
+    referent = (("Data", REMQIRESULT_ARRAY),)
+
+
+class RemQueryInterfaceResponse(dcomrt.DCOMANSWER):
+    """impacket's has a single element and no max_count."""
+
+    structure = (("ppQIResults", PREMQIRESULT_ARRAY), ("ErrorCode", dcomrt.error_status_t))
+
+
 class Object:
     """An interface of an object of the novice."""
 
@@ -350,10 +364,9 @@ class Expert:
             item = dcomrt.IID()
             item["Data"] = IIDS[name][:16]
             request["iids"].append(item)
-        response = checked(target.channel.remote(request, answer_for(len(wanted)), interface))
-        results = response["ppQIResults"] if len(wanted) > 1 else [response["ppQIResults"]]
+        response = checked(target.channel.remote(request, RemQueryInterfaceResponse, interface))
         told = []
-        for name, result in zip(wanted, results, strict=True):
+        for name, result in zip(wanted, response["ppQIResults"], strict=True):
             code = result["hResult"] & 0xFFFFFFFF
             entry = {"interface": name, "code": f"{code:#010x}"}
             if not code:
@@ -592,21 +605,6 @@ def version(value):
     return f"{value['MajorVersion']}.{value['MinorVersion']}"
 
 
-def answer_for(count):
-    """RemQueryInterface answers with an array, of which impacket reads one element and not its max_count."""
-
-    class REMQIRESULT_ARRAY(dcomrt.NDRUniConformantArray):
-        item = dcomrt.REMQIRESULT
-
-    class PREMQIRESULT_ARRAY(dcomrt.NDRPOINTER):
-        referent = (("Data", REMQIRESULT_ARRAY),)
-
-    class Response(dcomrt.DCOMANSWER):
-        structure = (("ppQIResults", PREMQIRESULT_ARRAY), ("ErrorCode", dcomrt.error_status_t))
-
-    return Response
-
-
 def outcome(e):
     """What came in place of an answer."""
     if isinstance(e, Fault):
@@ -661,6 +659,9 @@ def main():
             told |= {"result": "ok"} | getattr(expert, STEPS[step])(**named)
         except (Fault, Refused, Closed, Malformed, Hresult) as e:
             told |= outcome(e)
+        except CannotTry as e:
+            told |= {"result": "cannot", "words": str(e)}
+            status = 2
         except Exception as e:
             traceback.print_exc()
             told |= {"result": "cannot", "words": f"{type(e).__name__}: {e}"}

@@ -384,25 +384,24 @@ def pointer_bytes(pointer):
 
 
 def bindings(array):
-    """String and security bindings of a DUALSTRINGARRAY."""
-    units, offset = array["aStringArray"], array["wSecurityOffset"]
-    if array["wNumEntries"] != len(units):
-        raise Malformed(f"wNumEntries {array['wNumEntries']}, max_count {len(units)}")
-    text = pack(f"<{len(units)}H", *units)
-    strings, security = text[: 2 * offset], text[2 * offset :]
-    told = []
-    while strings[:2] not in (b"", b"\0\0"):
-        binding = dcomrt.STRINGBINDING(strings)
-        told.append([binding["wTowerId"], binding["aNetworkAddr"].rstrip("\0")])
-        strings = strings[len(binding) :]
-    services = []
-    while security[:2] not in (b"", b"\0\0"):
-        binding = dcomrt.SECURITYBINDING(security)
-        services.append(binding["wAuthnSvc"])
-        security = security[len(binding) :]
-    if strings != b"\0\0" or security != b"\0\0":
-        raise Malformed(f"the two arrays do not end with a zero: {text.hex()}")
-    return told, services
+    """String and security bindings of a DUALSTRINGARRAY, [MS-DCOM] 2.2.19.
+
+    Read from its words: impacket's SECURITYBINDING cannot do the empty name that is in all of them.
+    """
+    words, offset = array["aStringArray"], array["wSecurityOffset"]
+    if array["wNumEntries"] != len(words):
+        raise Malformed(f"wNumEntries {array['wNumEntries']}, max_count {len(words)}")
+
+    def entries(words, head):
+        while words and words[0]:
+            end = words.index(0, head)
+            yield words[0], pack(f"<{end - head}H", *words[head:end]).decode("utf-16le")
+            words = words[end + 1 :]
+        if words != [0]:
+            raise Malformed(f"no zero, or more than a zero, at the end of bindings: {words}")
+
+    strings = [list(entry) for entry in entries(list(words[:offset]), 1)]
+    return strings, [service for service, _ in entries(list(words[offset:]), 2)]
 
 
 def help_blob(expert, padding=0):

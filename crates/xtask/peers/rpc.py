@@ -55,8 +55,11 @@ class Rpc(DCERPC_v5):
         except DCERPCException as e:
             code = e.get_error_code()
             raise (Refused(str(e)) if code is None else Fault(code, False)) from e
-        except (OSError, TypeError, IndexError) as e:
+        except OSError as e:
             raise Closed(f"{type(e).__name__}: {e}") from e
+        except Exception as e:
+            # What impacket says to an answer that it cannot read, or to none at all.
+            raise Refused(f"{type(e).__name__}: {e}") from e
 
     def recv(self):
         # Kerberos: impacket as it is.
