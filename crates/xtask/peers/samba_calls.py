@@ -3,7 +3,7 @@
 
     samba_calls.py --host 127.77.0.1 --user root --password secret [--port N]
 
-A line of JSON for each interface, level and password. `--port`: another way to samr, for a relay.
+A line of JSON for each interface, level and password. `--port`: another way to the interface, for a relay.
 """
 
 import argparse

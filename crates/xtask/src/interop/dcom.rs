@@ -106,19 +106,18 @@ fn samba_sealed(peers: &Peers) -> Result {
     let samba = peers.samba("sealed", Samba::standalone)?;
     for level in ["integrity", "privacy"] {
         let mut script = peers.asks(&samba.address.to_string(), PASSWORD);
-        let told = lines(script.args(["--levels", level, "--interfaces", "samr"]))?;
+        let told = lines(script.args(["--levels", level, "--interfaces", "srvsvc"]))?;
         let port =
             told.first().and_then(|line| line["port"].as_u64()).and_then(|port| u16::try_from(port).ok());
         let relay = Relay::start(peers.folder.join(format!("samba-{level}.pcap")))?;
-        relay.lead_to(SocketAddr::from((samba.address, port.ok_or("no port of samr")?)));
+        relay.lead_to(SocketAddr::from((samba.address, port.ok_or("no port of srvsvc")?)));
         let mut script = peers.asks(&relay.address.ip().to_string(), PASSWORD);
-        script.args(["--levels", level, "--interfaces", "samr", "--port", &relay.address.port().to_string()]);
+        script.args(["--levels", level, "--interfaces", "srvsvc"]);
+        script.args(["--port", &relay.address.port().to_string()]);
         expect(&lines(&mut script)?, 1, |_| "ok")?;
         if peers.tshark {
             let operations = judge_rpc(relay.ended()?, &[relay.address.port()], Some(PASSWORD))?;
-            for name in
-                ["Connect2 request", "Connect2 response", "EnumDomains request", "EnumDomains response"]
-            {
+            for name in ["NetShareEnumAll request", "NetShareEnumAll response"] {
                 if !operations.iter().any(|operation| operation.contains(name)) {
                     return Err(format!("{level}: tshark does not show {name}: {operations:?}"));
                 }
