@@ -108,8 +108,9 @@ class Channel:
     def address(self):
         # As impacket chooses: the first with the name of the target in it.
         for tower, address in self.bindings:
-            if tower == 7 and self.expert.options.host.upper() in address.partition("[")[0].upper():
-                return address
+            host, _, port = address.partition("[")
+            if tower == 7 and self.expert.options.host.upper() in host.upper():
+                return f"{host}[{self.expert.options.object_port or port.rstrip(']')}]"
         raise Malformed(f"no string binding for {self.expert.options.host} in {self.bindings}")
 
     def context(self, iid):
@@ -628,6 +629,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--host", default="127.0.0.1")
     arguments.add_argument("--port", type=int, default=135, help="of the resolver")
+    arguments.add_argument("--object-port", type=int, help="in place of that in string bindings: a relay's")
     arguments.add_argument("--user", default="")
     arguments.add_argument("--password", default="")
     arguments.add_argument("--domain", default="")
