@@ -5,6 +5,7 @@ mod comqc;
 mod connstring;
 mod core;
 mod invitation;
+mod ndr;
 mod rccommand;
 mod rdp;
 mod session;
@@ -21,6 +22,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         connstring::ALL,
         core::ALL,
         invitation::ALL,
+        ndr::ALL,
         rccommand::ALL,
         rdp::ALL,
         session::ALL,
