@@ -87,7 +87,8 @@ fn activation(input: &[u8]) {
     if !laws::bytes::<CustomObjRef<ActivationProperties<'_>>>(input) {
         return;
     }
-    let mut reference = CustomObjRef::<ActivationProperties<'_>>::decode(input).expect("it was read before");
+    let decoded = CustomObjRef::<ActivationProperties<'_>>::decode_with(input, &DecodeOptions::TOLERANT);
+    let mut reference = decoded.expect("it was read before").value;
     reference.reserved = None;
     reference.value.frame = Frame::default();
     for property in &mut reference.value.properties {
