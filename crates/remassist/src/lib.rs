@@ -7,6 +7,8 @@ pub use remassist_core as core;
 pub use comqc_format as comqc;
 #[cfg(feature = "rpc")]
 pub use dce_rpc as rpc;
+#[cfg(feature = "ndr")]
+pub use ndr_oaut as ndr;
 #[cfg(feature = "channel")]
 pub use ra_channel as channel;
 #[cfg(feature = "connstring")]

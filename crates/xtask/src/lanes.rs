@@ -11,6 +11,7 @@ const NO_STD: &[(&str, &str)] = &[
     ("ra-channel", "crypto"),
     ("comqc-format", ""),
     ("dce-rpc", ""),
+    ("ndr-oaut", ""),
     ("rdp-standard-security", ""),
 ];
 
