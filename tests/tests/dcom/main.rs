@@ -1,4 +1,11 @@
 //! Our expert with our novice over DCOM on loopback.
 
+mod bench;
+#[cfg(not(target_os = "macos"))]
+mod faults;
+#[path = "../common/measure.rs"]
+mod measure;
 mod pair;
+#[cfg(not(target_os = "macos"))]
+mod relay;
 mod sessions;
