@@ -3,9 +3,11 @@
 mod bench;
 #[cfg(not(target_os = "macos"))]
 mod faults;
+mod hostile;
 #[path = "../common/measure.rs"]
 mod measure;
 mod pair;
 #[cfg(not(target_os = "macos"))]
 mod relay;
+mod scripted;
 mod sessions;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ndr_oaut::{ComVersion, DualStringArray, InterfacePointer, ObjRef, ObjRefBody, StdObjRef};
 use remassist_core::{Decode as _, DecodeOptions};
-use rpc_net::{AuthLevel, ConnectOptions, Connection, Interface, Status};
+use rpc_net::{AuthLevel, ConnectOptions, Connection, Interface, SecurityCode, Status};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::ExpertError;
@@ -37,7 +37,7 @@ pub struct DcomOptions {
     /// Port of the object resolver: 135.
     pub port: u16,
     /// Account, mechanism, timeouts. Calls are always sealed, whatever its level says ([MS-RAI] 5.1), all but the question
-    /// whether the server is alive, which has no security at all.
+    /// whether the server is alive, which has no security at all: without an account nothing is asked.
     pub connect: ConnectOptions,
     /// How often a machine is told that its objects are still wanted; at most 2 minutes ([MS-DCOM] 3.2.2).
     pub ping_interval: Duration,
@@ -76,6 +76,9 @@ impl Machine {
     /// # Errors
     /// [`ExpertError`].
     pub async fn connect(host: &str, mut options: DcomOptions) -> Result<Self, ExpertError> {
+        if options.connect.credentials.is_none() {
+            return Err(ExpertError::Connecting(rpc_net::Error::Security(SecurityCode::NO_CREDENTIALS)));
+        }
         options.connect.level = AuthLevel::PRIVACY;
         let mut open = options.connect.clone();
         open.credentials = None;
@@ -237,21 +240,22 @@ async fn server_alive2(connection: &Connection) -> Result<ComVersion, ExpertErro
     Ok(told.com_version)
 }
 
-/// Connects to the first of the places that answers. The others are not waited for: each gets a head start.
+/// Connects to the first of the places that answers. Each has a head start before the next one, and no longer than it takes
+/// to fail.
 async fn dial(places: Vec<Place>, options: &ConnectOptions) -> Result<Connection, ExpertError> {
     let tried = places.len();
     let mut dialling = JoinSet::new();
-    let mut head_start = Duration::ZERO;
     for place in places {
         let options = options.clone();
         dialling.spawn(async move {
-            sleep(head_start).await;
             match place {
                 Place::Address(address) => Connection::connect(address, &options).await,
                 Place::Name(name, port) => Connection::connect((name.as_str(), port), &options).await,
             }
         });
-        head_start = head_start.saturating_add(NEXT);
+        if let Ok(Some(Ok(Ok(connection)))) = timeout(NEXT, dialling.join_next()).await {
+            return Ok(connection);
+        }
     }
     while let Some(dialled) = dialling.join_next().await {
         if let Ok(Ok(connection)) = dialled {
