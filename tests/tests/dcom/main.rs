@@ -4,6 +4,9 @@ mod bench;
 #[cfg(not(target_os = "macos"))]
 mod faults;
 mod hostile;
+#[cfg(not(target_os = "macos"))]
+mod kills;
+mod load;
 #[path = "../common/measure.rs"]
 mod measure;
 mod pair;

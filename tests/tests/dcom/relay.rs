@@ -106,10 +106,9 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// At an address that no other relay of this process has.
+    /// At an address that no other relay has.
     pub fn start(to: &NoviceServer, plan: Option<Plan>, delivery: Delivery) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let ip = Ipv4Addr::from_bits(FIRST.to_bits() + NEXT.fetch_add(1, Ordering::Relaxed));
         let inner = Arc::new(Inner {
             plan,
             delivery,
@@ -117,8 +116,14 @@ impl Relay {
             seen: Mutex::default(),
             hit: Mutex::default(),
         });
-        let resolver = listen((ip, 0).into()).unwrap();
-        let objects = listen((ip, to.object_addrs()[0].port()).into()).unwrap();
+        // Other processes may have taken one.
+        let (resolver, objects) = (0..100)
+            .find_map(|_| {
+                let ip = Ipv4Addr::from_bits(FIRST.to_bits() + NEXT.fetch_add(1, Ordering::Relaxed));
+                let objects = listen((ip, to.object_addrs()[0].port()).into()).ok()?;
+                Some((listen((ip, 0).into()).ok()?, objects))
+            })
+            .unwrap();
         let address = resolver.local_addr().unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&inner).serve(resolver, to.resolver_addrs()[0]));
@@ -129,6 +134,11 @@ impl Relay {
     /// All PDUs that have come.
     pub fn seen(&self) -> Vec<Seen> {
         self.inner.seen.lock().unwrap().clone()
+    }
+
+    /// How many that is.
+    pub fn count(&self) -> usize {
+        self.inner.seen.lock().unwrap().len()
     }
 
     /// The PDU that has met its fault.

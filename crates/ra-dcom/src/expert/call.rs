@@ -1,8 +1,12 @@
 //! One call: parameters to stub data, and back.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use ndr_oaut::{ByteOrder, ComVersion, OrpcThat, OrpcThis, Residue, Stub, Writer};
 use remassist_core::{At, DecodeError, DecodeOptions};
 use rpc_net::{Connection, Interface, Reply, SyntaxId};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::ExpertError;
@@ -15,6 +19,34 @@ static REQUEST: At = At::new("[MS-DCOM]", "3.2.4.2", "ORPC request", "");
 pub(super) async fn bind(connection: &Connection, iid: Uuid, call: Method) -> Result<Interface, ExpertError> {
     let interface = connection.interface(SyntaxId::new(iid, 0, 0)).await;
     interface.map_err(|error| ExpertError::Rpc { call, error })
+}
+
+/// A connection, and the interfaces that were bound on it: each is bound once, as servers grant only so many.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    connection: Connection,
+    interfaces: Arc<Mutex<HashMap<Uuid, Interface>>>,
+}
+
+impl Line {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, interfaces: Arc::default() }
+    }
+
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// An interface, for a call.
+    pub(super) async fn interface(&self, iid: Uuid, call: Method) -> Result<Interface, ExpertError> {
+        let mut interfaces = self.interfaces.lock().await;
+        if let Some(interface) = interfaces.get(&iid) {
+            return Ok(interface.clone());
+        }
+        let interface = bind(&self.connection, iid, call).await?;
+        interfaces.insert(iid, interface.clone());
+        Ok(interface)
+    }
 }
 
 /// Calls a method and reads its answer. What follows the last parameter is ignored.
