@@ -6,6 +6,7 @@ mod connstring;
 mod core;
 mod dcom;
 mod invitation;
+mod logon;
 mod ndr;
 mod rccommand;
 mod rdp;
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         core::ALL,
         dcom::ALL,
         invitation::ALL,
+        logon::ALL,
         ndr::ALL,
         rccommand::ALL,
         rdp::ALL,
