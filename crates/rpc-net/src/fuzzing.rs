@@ -33,9 +33,12 @@ pub fn init(token: &[u8]) -> Option<(Vec<u8>, usize, Option<Vec<u8>>)> {
     Some((mechanisms, ntlm, token))
 }
 
-/// What a server reads in NegTokenResp: token and MIC.
+/// What may stand in NegTokenResp.
+pub type TokenAndMic = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// What a server reads in NegTokenResp.
 #[must_use]
-pub fn response(token: &[u8]) -> Option<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+pub fn response(token: &[u8]) -> Option<TokenAndMic> {
     let Response { token, mic } = Response::parse(token)?;
     Some((token, mic))
 }
@@ -59,8 +62,7 @@ impl Exchange {
     #[must_use]
     pub fn new(password: &str, spnego: bool, level: AuthLevel) -> Option<Self> {
         let accounts = Arc::new(MemoryAccounts::new().with(None, "alice", PASSWORD));
-        let mut options = ServerOptions::default();
-        options.max_failed_logons = u32::MAX;
+        let options = ServerOptions { max_failed_logons: u32::MAX, ..ServerOptions::default() };
         let shared = Arc::new(Shared::new(accounts, Arc::new(NoAudit), options));
         let (auth_type, mechanism) = if spnego {
             (AuthType::GSS_NEGOTIATE, Mechanism::Negotiate)

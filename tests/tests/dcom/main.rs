@@ -1,6 +1,7 @@
 //! Our expert with our novice over DCOM on loopback.
 
 mod bench;
+mod callers;
 #[cfg(not(target_os = "macos"))]
 mod faults;
 mod hostile;
