@@ -79,6 +79,19 @@ pub enum KindArg {
     Chat,
     /// Queued COM+ calls ([MC-COMQC] 2.2).
     Comqc,
+    /// BSTR as stub data of its own ([MS-OAUT] 2.2.23): with the referent id of the pointer to it, or without.
+    OautBstr,
+    /// VARIANT as stub data of its own ([MS-OAUT] 2.2.29): with the referent id of the pointer to it, or without.
+    OautVariant,
+    /// SAFEARRAY as stub data of its own ([MS-OAUT] 2.2.30): behind one referent id, behind two (PSAFEARRAY), or without.
+    OautSafearray,
+    /// Reference to an object, of any form ([MS-DCOM] 2.2.18); activation properties, contexts and errors in it are read, too.
+    Objref,
+    /// Stub data of a call of [MS-RAI] or DCOM, with ORPCTHIS or ORPCTHAT; needs --interface, --opnum, --request or
+    /// --response.
+    RaiCall,
+    /// PDUs of connection-oriented RPC that one side has sent, one after the other ([C706] 12.6, [MS-RPCE] 2.2.2).
+    RpcPdu,
     /// What passed on the channels of a connection, as `novice` and `expert` write it with --record.
     Recording,
 }
@@ -102,8 +115,35 @@ pub struct InspectArgs {
     /// Show passwords, tickets, tokens and keys.
     #[arg(long)]
     pub show_secrets: bool,
+    #[command(flatten)]
+    pub stub: StubArgs,
     /// The file, or - for standard input.
     pub file: PathBuf,
+}
+
+/// What stub data do not tell themselves.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Stub data (--kind rai-call)")]
+pub struct StubArgs {
+    /// Interface of the call: its name (IRASrv, IPCHService, IPCHCollection, ISAFSession, IDispatch, IObjectExporter,
+    /// IActivation, IRemoteSCMActivator, IRemUnknown, IRemUnknown2) or its UUID.
+    #[arg(long = "interface", id = "stub_interface", value_name = "NAME|UUID")]
+    pub interface: Option<String>,
+    /// Method of the call: its number or its name.
+    #[arg(long, value_name = "N|NAME")]
+    pub opnum: Option<String>,
+    /// What the client sends.
+    #[arg(long, conflicts_with = "response")]
+    pub request: bool,
+    /// What the server answers.
+    #[arg(long)]
+    pub response: bool,
+    /// ORPCTHIS or ORPCTHAT was taken off.
+    #[arg(long)]
+    pub no_orpc_header: bool,
+    /// Numbers have their highest byte first; also for oaut-bstr, oaut-variant and oaut-safearray.
+    #[arg(long)]
+    pub big_endian: bool,
 }
 
 #[derive(Debug, ClapArgs)]
