@@ -79,11 +79,12 @@ pub enum KindArg {
     Chat,
     /// Queued COM+ calls ([MC-COMQC] 2.2).
     Comqc,
-    /// BSTR as stub data of its own ([MS-OAUT] 2.2.23): with the referent id of the pointer to it, or without.
+    /// BSTR as stub data of its own ([MS-OAUT] 2.2.23): with the referent id of the pointer to it, any number but 0 and also
+    /// "User", or without.
     OautBstr,
-    /// VARIANT as stub data of its own ([MS-OAUT] 2.2.29): with the referent id of the pointer to it, or without.
+    /// VARIANT as stub data of its own ([MS-OAUT] 2.2.29): with the referent id, or without.
     OautVariant,
-    /// SAFEARRAY as stub data of its own ([MS-OAUT] 2.2.30): behind one referent id, behind two (PSAFEARRAY), or without.
+    /// SAFEARRAY as stub data of its own ([MS-OAUT] 2.2.30): with one referent id, two (PSAFEARRAY), or none.
     OautSafearray,
     /// Reference to an object, of any form ([MS-DCOM] 2.2.18); activation properties, contexts and errors in it are read, too.
     Objref,
@@ -115,10 +116,10 @@ pub struct InspectArgs {
     /// Show passwords, tickets, tokens and keys.
     #[arg(long)]
     pub show_secrets: bool,
-    #[command(flatten)]
-    pub stub: StubArgs,
     /// The file, or - for standard input.
     pub file: PathBuf,
+    #[command(flatten)]
+    pub stub: StubArgs,
 }
 
 /// What stub data do not tell themselves.
@@ -138,7 +139,7 @@ pub struct StubArgs {
     /// What the server answers.
     #[arg(long)]
     pub response: bool,
-    /// ORPCTHIS or ORPCTHAT was taken off.
+    /// There is no ORPCTHIS or ORPCTHAT, with which calls to objects begin.
     #[arg(long)]
     pub no_orpc_header: bool,
     /// Numbers have their highest byte first; also for oaut-bstr, oaut-variant and oaut-safearray.
