@@ -72,34 +72,17 @@ impl NewInvitation {
         if password.expose().is_empty() {
             return Err(RdpError::Configuration("the password is empty"));
         }
-        if addresses.is_empty() {
-            return Err(RdpError::Configuration("an invitation needs an address"));
-        }
-        let ipv6 = |endpoint: &Endpoint<'_>| matches!(endpoint.host, Host::Ipv6 { .. });
-        if file_type == FileType::Type1 && addresses.iter().any(ipv6) {
-            return Err(RdpError::Configuration("an invitation of type 1 cannot hold IPv6 addresses"));
-        }
-        let id = Secret::new(STANDARD.encode(random::<ID_BYTES>()?));
+        let id = authentication_id()?;
         let stub = pass_stub()?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_err(|_| RdpError::Configuration("the clock stands before 1970"))?.as_secs();
         let builder = InvitationBuilder::new(&name, now, minutes.into());
+        let text = connection_string(file_type, id.expose(), &addresses, hashes)?;
         let (invitation, string) = match file_type {
-            FileType::Type1 => {
-                let ticket = ConnectionString1::new(addresses.iter().cloned(), id.expose(), &hashes.sha1);
-                let ticket = Secret::new(ticket.to_text().map_err(unwritable)?);
-                (builder.type1(ticket.expose(), Some(stub.expose())), ticket)
-            }
+            FileType::Type1 => (builder.type1(text.expose(), Some(stub.expose())), text),
             FileType::Type2 => {
-                let mut ticket = ConnectionString2::new(id.expose()).with_key_hash(&hashes.sha1);
-                if let Some(sha256) = &hashes.sha256 {
-                    ticket = ticket.with_key_hash(sha256);
-                }
-                for endpoint in &addresses {
-                    ticket = ticket.with_listener(endpoint);
-                }
                 // Windows ends the text of a ticket so.
-                let text = Secret::new(ticket.to_text().map_err(unwritable)? + "\r\n");
+                let text = text.map(|text| format!("{text}\r\n"));
                 let ticket = encrypt_ticket(password.expose(), text.expose());
                 (builder.type2(&ticket, stub.expose(), None), text)
             }
@@ -110,6 +93,78 @@ impl NewInvitation {
         let credentials =
             credentials.map_err(|_| RdpError::Configuration("the password cannot be used with this file"))?;
         Ok(MadeInvitation { file, credentials, addresses })
+    }
+}
+
+/// A new authentication id: who knows it may connect.
+fn authentication_id() -> Result<Secret<String>, RdpError> {
+    Ok(Secret::new(STANDARD.encode(random::<ID_BYTES>()?)))
+}
+
+/// The connection string of a type.
+fn connection_string(
+    file_type: FileType,
+    id: &str,
+    addresses: &[Endpoint<'static>],
+    hashes: &KeyHashes,
+) -> Result<Secret<String>, RdpError> {
+    if addresses.is_empty() {
+        return Err(RdpError::Configuration("an invitation needs an address"));
+    }
+    let text = match file_type {
+        FileType::Type1 => {
+            if addresses.iter().any(is_ipv6) {
+                return Err(RdpError::Configuration("an invitation of type 1 cannot hold IPv6 addresses"));
+            }
+            ConnectionString1::new(addresses.iter().cloned(), id, &hashes.sha1).to_text()
+        }
+        FileType::Type2 => {
+            let mut ticket = ConnectionString2::new(id).with_key_hash(&hashes.sha1);
+            if let Some(sha256) = &hashes.sha256 {
+                ticket = ticket.with_key_hash(sha256);
+            }
+            for endpoint in addresses {
+                ticket = ticket.with_listener(endpoint);
+            }
+            ticket.to_text()
+        }
+    };
+    text.map(Secret::new).map_err(unwritable)
+}
+
+fn is_ipv6(endpoint: &Endpoint<'_>) -> bool {
+    matches!(endpoint.host, Host::Ipv6 { .. })
+}
+
+/// Makes tickets to a server for experts who ask over DCOM ([MS-RAI] 3), also while the server waits for them.
+#[derive(Debug, Clone)]
+pub struct Tickets {
+    addresses: Vec<Endpoint<'static>>,
+    hashes: KeyHashes,
+}
+
+/// A ticket that was made. `Debug` shows nothing that lets anybody in.
+#[derive(Debug, Clone)]
+pub struct MadeTicket {
+    /// The connection string, for one expert only: it is all the proof that this expert needs.
+    pub text: Secret<String>,
+    /// Whom the novice lets in: for [`NoviceConfig`](ra_session::NoviceConfig).
+    pub credentials: Credentials,
+}
+
+impl Tickets {
+    /// Makes a ticket with a new authentication id: connection string 1 or 2, by the type of the file that would hold it.
+    ///
+    /// # Errors
+    /// [`RdpError::Configuration`] when there is no address that such a string can hold, or the system gives no random bytes.
+    pub fn make(&self, file_type: FileType) -> Result<MadeTicket, RdpError> {
+        let mut addresses = self.addresses.clone();
+        addresses.retain(|endpoint| file_type == FileType::Type2 || !is_ipv6(endpoint));
+        let text = connection_string(file_type, authentication_id()?.expose(), &addresses, &self.hashes)?;
+        let credentials = Credentials::dcom(text.expose());
+        let credentials =
+            credentials.map_err(|_| RdpError::Configuration("the connection string cannot be read again"))?;
+        Ok(MadeTicket { text, credentials })
     }
 }
 
@@ -151,16 +206,8 @@ impl NoviceServer {
     pub fn invite(&self, mut invitation: NewInvitation) -> Result<MadeInvitation, RdpError> {
         let type1 = invitation.file_type == FileType::Type1;
         if invitation.addresses.is_empty() {
-            let local: Vec<IpAddr> = get_if_addrs()?.iter().map(if_addrs::Interface::ip).collect();
-            let mut found: Vec<SocketAddr> = Vec::new();
-            for address in self.addresses()?.into_iter().flat_map(|address| reachable(address, &local)) {
-                if !found.contains(&address) && (address.is_ipv4() || !type1) {
-                    found.push(address);
-                }
-            }
-            let endpoint =
-                |address: &SocketAddr| Endpoint::parse(&address.to_string()).map(Endpoint::into_owned);
-            invitation.addresses = found.iter().filter_map(endpoint).collect();
+            invitation.addresses = self.endpoints()?;
+            invitation.addresses.retain(|endpoint| !type1 || !is_ipv6(endpoint));
         }
         let mut told = invitation.addresses.clone();
         if type1 {
@@ -170,6 +217,28 @@ impl NoviceServer {
         let mut made = invitation.make(&self.key_hashes()?)?;
         std::mem::swap(&mut made.addresses, &mut told);
         Ok(made)
+    }
+
+    /// What makes tickets to this server, for its addresses when none are given.
+    ///
+    /// # Errors
+    /// [`RdpError::Io`] when the addresses cannot be found out; [`RdpError::Configuration`].
+    pub fn tickets(&self, addresses: Vec<Endpoint<'static>>) -> Result<Tickets, RdpError> {
+        let addresses = if addresses.is_empty() { self.endpoints()? } else { addresses };
+        Ok(Tickets { addresses, hashes: self.key_hashes()? })
+    }
+
+    /// Where other machines find this server.
+    fn endpoints(&self) -> Result<Vec<Endpoint<'static>>, RdpError> {
+        let local: Vec<IpAddr> = get_if_addrs()?.iter().map(if_addrs::Interface::ip).collect();
+        let mut found: Vec<SocketAddr> = Vec::new();
+        for address in self.addresses()?.into_iter().flat_map(|address| reachable(address, &local)) {
+            if !found.contains(&address) {
+                found.push(address);
+            }
+        }
+        let endpoint = |address: &SocketAddr| Endpoint::parse(&address.to_string()).map(Endpoint::into_owned);
+        Ok(found.iter().filter_map(endpoint).collect())
     }
 }
 

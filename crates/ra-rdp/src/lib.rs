@@ -36,7 +36,7 @@ pub use expert::{ExpertConnection, ExpertEvent, ExpertOptions, dial};
 #[doc(hidden)]
 pub use framing::{Framing, tls_configs};
 pub use input::{InputEvent, InputSink, MouseButton, NoInput};
-pub use invite::{FileType, KeyHashes, MadeInvitation, NewInvitation};
+pub use invite::{FileType, KeyHashes, MadeInvitation, MadeTicket, NewInvitation, Tickets};
 pub use novice::{Caller, NoviceConnection, NoviceOptions, NoviceServer};
 #[cfg(feature = "standard-security")]
 pub use rdp_standard_security;
