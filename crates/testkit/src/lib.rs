@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod damage;
+pub mod dcom;
 pub mod laws;
 pub mod oracles;
 pub mod pair;

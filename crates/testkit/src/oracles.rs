@@ -4,6 +4,7 @@ mod channel;
 mod comqc;
 mod connstring;
 mod core;
+mod dcom;
 mod invitation;
 mod rccommand;
 mod rdp;
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         comqc::ALL,
         connstring::ALL,
         core::ALL,
+        dcom::ALL,
         invitation::ALL,
         rccommand::ALL,
         rdp::ALL,

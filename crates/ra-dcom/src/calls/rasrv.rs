@@ -5,7 +5,7 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use ndr_oaut::{Bstr, Elements, Ndr, Reader, SafeArray, VarType, Writer};
-use remassist_core::{At, DecodeError};
+use remassist_core::{At, DecodeError, len_u32};
 
 use super::SecretWideString;
 use super::macros::{own_borrowed, params};
@@ -78,8 +78,8 @@ impl UserNames<'_> {
 own_borrowed!(UserNames);
 
 /// Whether what follows a pointer is a pointer to an array, and not the array, which begins with its number of
-/// dimensions, as u32 and as u16. An array of two dimensions whose features are 0 and whose elements are one byte
-/// large could be both; no array of BSTRs is.
+/// dimensions, as u32 and as u16. An array without features whose elements have as many bytes as it has dimensions
+/// could be both; no array of BSTRs is.
 fn is_pointer(first: [u8; 4], rest: Option<&[u8; 12]>) -> bool {
     let Some([_, _, _, _, a, b, c, d, e, f, _, _]) = rest else { return first == [0; 4] };
     let max_count = u32::from_le_bytes([*a, *b, *c, *d]);
@@ -106,8 +106,14 @@ impl<'a> Ndr<'a> for UserNames<'a> {
     }
 
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
-        if self.levels == PointerLevels::Two {
-            w.referent(true);
+        match (self.levels, &self.array) {
+            (PointerLevels::Two, _) => w.referent(true),
+            (PointerLevels::One, Some(array)) => {
+                let both =
+                    array.features.0 == 0 && array.element_size & 0xFFFF == len_u32(array.bounds.len());
+                w.need(!both, at, "an array behind one pointer would be read as one behind two");
+            }
+            (PointerLevels::One, None) => {}
         }
         w.value(&self.array, at);
     }
