@@ -47,7 +47,9 @@ fn properties_of_others_say_what_was_put_in() {
         laws::json(&reference);
         laws::truncations::<Reference>(bytes);
         assert_eq!(reference.clone().into_owned(), reference);
-        for damaged in testkit::damage::all::<Reference>(bytes) {
+        // Those of the client are as the first.
+        let damage = (!name.contains("sends")).then(|| testkit::damage::all::<Reference>(bytes));
+        for damaged in damage.into_iter().flatten() {
             laws::bytes::<Reference>(damaged.leak());
         }
         assert_eq!(reference.is_request(), !name.contains("reply"));

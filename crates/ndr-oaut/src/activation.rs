@@ -217,7 +217,7 @@ const OUT: (Uuid, Uuid) =
     (uuid!("00000339-0000-0000-c000-000000000046"), uuid!("000001a3-0000-0000-c000-000000000046"));
 
 impl CustomData for ActivationProperties<'_> {
-    const CLASSES: &'static [(Uuid, Uuid)] = &[IN, OUT];
+    const CLASSES: &'static [(Uuid, Option<Uuid>)] = &[(IN.0, Some(IN.1)), (OUT.0, Some(OUT.1))];
 }
 
 /// The references of the parameters pActProperties and ppActProperties ([MS-DCOM] 3.1.2.5.2.3.2).

@@ -1,7 +1,12 @@
 //! Interface pointers and records: what carries an OBJREF.
 
-use remassist_core::{At, Blob, DecodeError, DecodeErrorKind, Format, usize_from};
+use bytes::BufMut;
+use remassist_core::{
+    At, Blob, Cursor, Decode, DecodeError, DecodeErrorKind, Encode, EncodeError, Format, usize_from,
+};
+use uuid::{Uuid, uuid};
 
+use crate::CustomData;
 use crate::engine::{Count, Ndr, Reader, Writer};
 use crate::wire;
 
@@ -57,13 +62,14 @@ impl<'a> Ndr<'a> for InterfacePointer<'a> {
 /// what its two pointers point to.
 ///
 /// fFlags u32 (1 with records, 0 without), clSize u32 (size of `records`, 0 without), pRecInfo, pRecord. Decoding fails
-/// when clSize is not the size of the records; what stands in them is not looked at.
+/// when clSize is not the size of the records; their content is kept as bytes. A prefix that is not clSize, and no
+/// pRecInfo, are deviations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record<'a> {
     /// fFlags: 1 when there are records, 0 otherwise.
     pub flags: u32,
-    /// Which type: an OBJREF_CUSTOM that holds a RecordInfoData.
+    /// Which type: a `CustomObjRef<RecordInfoData>`.
     pub info: Option<InterfacePointer<'a>>,
     /// The records: their size with this prefix (u32), then the records.
     pub records: Option<Blob<'a>>,
@@ -83,6 +89,8 @@ impl Record<'_> {
 
 static FLAGS: At = At::new("[MS-OAUT]", "2.2.28.2.1", "_wireBRECORD", "fFlags");
 static SIZE: At = At::new("[MS-OAUT]", "2.2.28.2.1", "_wireBRECORD", "clSize");
+static INFO: At = At::new("[MS-OAUT]", "2.2.28.2.1", "_wireBRECORD", "pRecInfo");
+static RECORD: At = At::new("[MS-OAUT]", "2.2.28.2.1", "_wireBRECORD", "pRecord");
 
 wire! {
     struct 'a Record<'a>, "[MS-OAUT]" "2.2.28.2.1" "_wireBRECORD", |v, r|
@@ -94,6 +102,84 @@ wire! {
         size.check(records.as_ref().map_or(0, |records| records.len()), &SIZE)?;
         let rule = DecodeErrorKind::Rule("fFlags is not 1 with records, 0 without");
         r.must(flags == u32::from(records.is_some()), size.offset().saturating_sub(4), &FLAGS, rule)?;
+        let rule = DecodeErrorKind::Rule("the records do not begin with clSize");
+        let begins = |records: &Blob<'_>| records.starts_with(&size.get().to_le_bytes());
+        r.must(records.as_ref().is_none_or(begins), size.offset(), &RECORD, rule)?;
+        let rule = DecodeErrorKind::Rule("the type of the records is not told");
+        r.must(info.is_some(), size.offset().saturating_add(4), &INFO, rule)?;
         Ok(Self { flags, info, records })
+    }
+}
+
+/// `RecordInfoData` ([MS-OAUT] 2.2.31), 44 bytes, little-endian: which user-defined type. libraryGuid, verMajor u32,
+/// recGuid, verMinor u32, Lcid u32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RecordInfoData {
+    /// libraryGuid: the type library.
+    pub library: Uuid,
+    /// verMajor: its version.
+    pub major: u32,
+    /// recGuid: the type.
+    pub record: Uuid,
+    /// verMinor: the minor version of the library.
+    pub minor: u32,
+    /// Lcid: the language of the library.
+    pub lcid: u32,
+}
+
+/// CLSID_RecordInfo, IID_IRecordInfo.
+impl CustomData for RecordInfoData {
+    const CLASSES: &'static [(Uuid, Option<Uuid>)] = &[(
+        uuid!("0000002f-0000-0000-c000-000000000046"),
+        Some(uuid!("0000002f-0000-0000-c000-000000000046")),
+    )];
+}
+
+macro_rules! info_at {
+    ($($name:ident = $field:literal;)*) => {$(
+        static $name: At = At::new("[MS-OAUT]", "2.2.31", "RecordInfoData", $field);
+    )*};
+}
+info_at! {
+    RECORD_INFO = "";
+    LIBRARY = "libraryGuid";
+    MAJOR = "verMajor";
+    GUID = "recGuid";
+    MINOR = "verMinor";
+    LCID = "Lcid";
+}
+
+impl<'a> Decode<'a> for RecordInfoData {
+    const AT: &'static At = &RECORD_INFO;
+
+    fn parse(cursor: &mut Cursor<'_, 'a>) -> Result<Self, DecodeError> {
+        cursor.group(&RECORD_INFO, |c| {
+            Ok(Self {
+                library: c.guid(&LIBRARY)?,
+                major: c.u32(&MAJOR)?,
+                record: c.guid(&GUID)?,
+                minor: c.u32(&MINOR)?,
+                lcid: c.u32(&LCID)?,
+            })
+        })
+    }
+}
+
+impl Encode for RecordInfoData {
+    fn encoded_len(&self) -> usize {
+        44
+    }
+
+    fn check(&self) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn write(&self, dst: &mut dyn BufMut) {
+        dst.put_slice(&self.library.to_bytes_le());
+        dst.put_u32_le(self.major);
+        dst.put_slice(&self.record.to_bytes_le());
+        dst.put_u32_le(self.minor);
+        dst.put_u32_le(self.lcid);
     }
 }

@@ -6,8 +6,10 @@ extern crate alloc;
 mod activation;
 mod bindings;
 mod bstr;
+mod context;
 mod dispatch;
 mod engine;
+mod extension;
 mod interface;
 mod names;
 mod objref;
@@ -24,6 +26,7 @@ pub use remassist_core;
 pub use activation::{ActivationProperties, Property};
 pub use bindings::{DualStringArray, SecurityBinding, StringBinding};
 pub use bstr::Bstr;
+pub use context::{Context, ContextProperty};
 pub use dispatch::{DispParams, ExcepInfo, InvokeFlags, InvokeRequest, InvokeResponse};
 #[doc(hidden)]
 pub use engine::align_of;
@@ -31,7 +34,8 @@ pub use engine::{
     ByteOrder, Count, Frame, Full, Ndr, Placed, R4, R8, Reader, Ref, Residue, Serialized, Stub, Varying,
     WideString, Writer,
 };
-pub use interface::{InterfacePointer, Record};
+pub use extension::{ContextExtension, ErrorInfo, PolicyData};
+pub use interface::{InterfacePointer, Record, RecordInfoData};
 pub use names::{Features, SfType, VarType};
 pub use objref::{CustomData, CustomObjRef, ObjRef, ObjRefBody, StdObjRef};
 pub use orpc::{ComVersion, OrpcExtent, OrpcExtentArray, OrpcThat, OrpcThis};

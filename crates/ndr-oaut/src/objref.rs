@@ -212,9 +212,10 @@ fn common(c: &mut Cursor<'_, '_>) -> Result<(u32, usize, Uuid), DecodeError> {
 
 /// An OBJREF_CUSTOM ([MS-DCOM] 2.2.18.6) of a class that is known, with what its data say in place of the data.
 ///
-/// The data are [`ActivationProperties`](crate::ActivationProperties). Decoding fails at other forms, at classes that
-/// `T` does not have and at data that are no `T`; what follows them is left over. An IID that does not go with the
-/// class is a deviation.
+/// The data are [`ActivationProperties`](crate::ActivationProperties), a [`Context`](crate::Context), an
+/// [`ErrorInfo`](crate::ErrorInfo) or a [`RecordInfoData`](crate::RecordInfoData). Decoding fails at other forms, at
+/// classes that `T` does not have and at data that are no `T`; what follows them is left over. An IID that does not go
+/// with the class is a deviation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CustomObjRef<T> {
@@ -232,8 +233,17 @@ pub struct CustomObjRef<T> {
 
 /// What may stand in the data of a [`CustomObjRef`].
 pub trait CustomData {
-    /// The classes of such data, each with the interface that goes with it.
-    const CLASSES: &'static [(Uuid, Uuid)];
+    /// The classes of such data, each with the interface that goes with it, where one does.
+    const CLASSES: &'static [(Uuid, Option<Uuid>)];
+}
+
+impl<T: CustomData> CustomObjRef<T> {
+    /// Data of the first of their classes, with the interface that goes with it (IID_NULL where none does).
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        let (clsid, iid) = T::CLASSES.first().copied().unwrap_or_default();
+        Self { iid: iid.unwrap_or_default(), clsid, extension: 0, reserved: None, value }
+    }
 }
 
 impl<'a, T: Decode<'a> + Encode + CustomData> Decode<'a> for CustomObjRef<T> {
@@ -260,7 +270,7 @@ impl<'a, T: Decode<'a> + Encode + CustomData> Decode<'a> for CustomObjRef<T> {
                 ));
             };
             let rule = DecodeErrorKind::Rule("iid does not go with clsid");
-            c.must(iid == *expected, iid_offset, &IID, rule)?;
+            c.must(expected.is_none_or(|expected| iid == expected), iid_offset, &IID, rule)?;
             let extension = c.u32(&EXTENSION)?;
             let reserved = c.u32(&RESERVED)?;
             let start = c.offset();

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use remassist_core::{At, Blob, DecodeError, DecodeErrorKind, Format, MAX_U32, usize_from};
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
 use crate::engine::{Count, Ndr, Reader, Writer};
 use crate::wire;
@@ -47,6 +47,12 @@ pub struct OrpcExtent<'a> {
 }
 
 impl OrpcExtent<'_> {
+    /// CLSID_ERROR_EXTENSION ([MS-DCOM] 2.2.21.1): the data are an [`ObjRef`](crate::ObjRef), often a
+    /// `CustomObjRef<ErrorInfo>`.
+    pub const ERROR: Uuid = uuid!("0000031c-0000-0000-c000-000000000046");
+    /// CLSID_CONTEXT_EXTENSION ([MS-DCOM] 2.2.21.4): the data are a [`ContextExtension`](crate::ContextExtension).
+    pub const CONTEXT: Uuid = uuid!("00000334-0000-0000-c000-000000000046");
+
     /// The same extension, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> OrpcExtent<'static> {

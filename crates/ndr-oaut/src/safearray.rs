@@ -220,6 +220,12 @@ impl<'a> SafeArray<'a> {
     }
 }
 
+/// Whether the elements are one of the arrays of [MS-OAUT] 2.2.30.8, whose pointer is a unique one; that of the others is
+/// a reference pointer.
+fn is_sized(sf_type: SfType) -> bool {
+    matches!(sf_type, SfType::I1 | SfType::I2 | SfType::I4 | SfType::I8)
+}
+
 /// What stands in place of a SAFEARRAY.
 #[derive(Debug)]
 pub struct SafeArrayHead {
@@ -280,7 +286,11 @@ impl<'a> Ndr<'a> for SafeArray<'a> {
             w.u32(self.locks);
             w.u32(sf_type.0);
             w.len(self.elements.len(), &SIZE);
-            w.referent(true);
+            if is_sized(sf_type) {
+                w.referent(true)
+            } else {
+                w.embedded_reference()
+            }
             if let Elements::HaveIid { iid, .. } = &self.elements {
                 w.guid(iid);
             }
@@ -314,7 +324,11 @@ fn head(r: &mut Reader<'_, '_>) -> Result<SafeArrayHead, DecodeError> {
         ));
     };
     let size = Count::read(r, &SIZE)?;
-    r.reference(&ELEMENTS)?;
+    if is_sized(sf_type) {
+        r.reference(&ELEMENTS)?
+    } else {
+        r.embedded_reference(&ELEMENTS)?
+    }
     let iid = if sf_type == SfType::HAVEIID { r.guid(&IID)? } else { Uuid::nil() };
     let bounds_offset = r.offset();
     let bounds = r.elements(dims.into(), &BOUNDS, |r| r.value::<Bound>(&BOUNDS))?;

@@ -3,7 +3,7 @@
 use remassist_core::{At, DecodeError, DecodeErrorKind};
 
 use crate::VarType;
-use crate::engine::{Ndr, R4, R8, Reader, Writer};
+use crate::engine::{Ndr, Placed, R4, R8, Reader, Writer};
 use crate::wire;
 
 macro_rules! scalars {
@@ -155,16 +155,14 @@ static SIGN: At = At::new("[MS-OAUT]", "2.2.26", "DECIMAL", "sign");
 wire! {
     struct 'a Decimal, "[MS-OAUT]" "2.2.26" "DECIMAL", |v, r|
     "wReserved" reserved: u16 = v.reserved;
-    "scale" scale: u8 = v.scale;
-    "sign" sign: u8 = v.sign;
+    "scale" scale: Placed<u8> = Placed::new(v.scale);
+    "sign" sign: Placed<u8> = Placed::new(v.sign);
     "Hi32" hi32: u32 = v.hi32;
     "Lo64" lo64: u64 = v.lo64;
     => {
-        // No pointers: the next byte is the one behind the structure.
-        let start = r.offset().saturating_sub(16);
         let got = |got: u8| DecodeErrorKind::InvalidValue { got: got.into() };
-        r.must(scale <= 28, start.saturating_add(2), &SCALE, got(scale))?;
-        r.must(matches!(sign, 0 | 0x80), start.saturating_add(3), &SIGN, got(sign))?;
-        Ok(Self { reserved, scale, sign, hi32, lo64 })
+        r.must(scale.value <= 28, scale.offset, &SCALE, got(scale.value))?;
+        r.must(matches!(sign.value, 0 | 0x80), sign.offset, &SIGN, got(sign.value))?;
+        Ok(Self { reserved, scale: scale.value, sign: sign.value, hi32, lo64 })
     }
 }

@@ -5,6 +5,8 @@ pub use remassist_core as core;
 
 #[cfg(feature = "comqc")]
 pub use comqc_format as comqc;
+#[cfg(feature = "ndr")]
+pub use ndr_oaut as ndr;
 #[cfg(feature = "channel")]
 pub use ra_channel as channel;
 #[cfg(feature = "connstring")]

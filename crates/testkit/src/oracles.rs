@@ -6,6 +6,7 @@ mod connstring;
 mod core;
 mod dcom;
 mod invitation;
+mod ndr;
 mod rccommand;
 mod rdp;
 mod session;
@@ -23,6 +24,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         core::ALL,
         dcom::ALL,
         invitation::ALL,
+        ndr::ALL,
         rccommand::ALL,
         rdp::ALL,
         session::ALL,

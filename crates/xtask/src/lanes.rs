@@ -10,6 +10,7 @@ const NO_STD: &[(&str, &str)] = &[
     ("ra-channel", ""),
     ("ra-channel", "crypto"),
     ("comqc-format", ""),
+    ("ndr-oaut", ""),
     ("rdp-standard-security", ""),
 ];
 

@@ -28,7 +28,7 @@ pub(crate) use writer::len_of;
 use remassist_core::At;
 
 /// What stands for a pad, wherever it is.
-pub(crate) static PAD: At = At::new("[C706]", "14.3.1", "NDR", "padding");
+pub(crate) static PAD: At = At::new("[C706]", "14.2.2", "NDR", "padding");
 /// The first referent id that the writer gives, and the step to the next: what other engines do, too.
 const FIRST_REFERENT: u32 = 0x0002_0000;
 const REFERENT_STEP: u32 = 4;

@@ -271,6 +271,17 @@ impl<'c, 'a> Reader<'c, 'a> {
         Err(DecodeError::new(offset, at, DecodeErrorKind::Rule("a pointer that needs a referent is null")))
     }
 
+    /// Reads the place of an embedded reference pointer, whose value is not specified and may be 0 (\[C706\] 14.3.12.2):
+    /// its referent follows in any case.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::Truncated`].
+    pub fn embedded_reference(&mut self, at: &'static At) -> Result<(), DecodeError> {
+        let usual = referent(self.pointers);
+        self.pointers = self.pointers.saturating_add(1);
+        self.free(at, Format::Uint, usual.to_le_bytes()).map(drop)
+    }
+
     /// Whether a full pointer of this id has not been seen in the stream.
     pub(crate) fn is_new(&mut self, id: u32, at: &'static At) -> Result<bool, DecodeError> {
         match self.full.insert(id, at) {

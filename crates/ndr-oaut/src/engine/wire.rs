@@ -34,7 +34,7 @@ pub trait Ndr<'a>: Sized {
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At);
 }
 
-/// The alignment of a structure: the largest of its fields (\[C706\] 14.3.3.2).
+/// The alignment of a structure: the largest of its fields (\[C706\] 14.3.2).
 #[doc(hidden)]
 #[must_use]
 pub const fn align_of(fields: &[usize]) -> usize {

@@ -165,6 +165,13 @@ impl<'r> Writer<'r> {
         self.raw(id);
     }
 
+    /// Writes the place of an embedded reference pointer: what was read, else a number as for any pointer.
+    pub fn embedded_reference(&mut self) {
+        let usual = referent(self.pointers);
+        self.pointers = self.pointers.saturating_add(1);
+        self.free(usual.to_le_bytes());
+    }
+
     /// Whether a full pointer of this id has not been written.
     pub(crate) fn is_new(&mut self, id: u32) -> bool {
         self.full.insert(id)
