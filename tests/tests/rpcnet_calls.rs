@@ -52,8 +52,7 @@ async fn a_wrong_password_gets_nothing() {
             Ok(interface) => interface.call(Echo::WHO, None, Vec::new()).await.map(|_| ()),
             Err(error) => Err(error),
         };
-        let denied =
-            [Error::Fault(Status::ACCESS_DENIED), Error::Refused(Refusal::Fault(Status::ACCESS_DENIED))];
+        let denied = [Error::Fault(Status::ACCESS_DENIED), Error::Refused(Refusal::Fault(Status::ACCESS_DENIED))];
         assert!(denied.contains(&result.unwrap_err()), "{mechanism:?} {user} {result:?}");
         let refused = audit.take().into_iter().find_map(|event| match event {
             AuditEvent::LogonRefused { user, why, .. } => Some((user, why)),

@@ -149,8 +149,7 @@ impl Connection {
         let failure = Failure::default();
         let mut security = None;
         if let Some(credentials) = credentials {
-            let level =
-                if level.effective() == AuthLevel::PACKET { AuthLevel::INTEGRITY } else { level.effective() };
+            let level = if level.effective() == AuthLevel::PACKET { AuthLevel::INTEGRITY } else { level.effective() };
             let context_id = self.inner.next_security.fetch_add(1, Ordering::Relaxed);
             let key = ContextKey { auth_type: mechanism.auth_type(), auth_level: level, context_id };
             let initiator = Initiator::new(credentials, mechanism, level, failure.clone()).await?;

@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use rpc_net::{
-    Audit, AuditEvent, AuthLevel, ConnectOptions, Connection, Credentials, IncomingCall, Interface,
-    MemoryAccounts, Server, ServerOptions, Service, Status, SyntaxId,
+    Audit, AuditEvent, AuthLevel, ConnectOptions, Connection, Credentials, IncomingCall, Interface, MemoryAccounts,
+    Server, ServerOptions, Service, Status, SyntaxId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
