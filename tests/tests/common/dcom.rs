@@ -6,17 +6,14 @@ use dce_rpc::{Status, SyntaxId};
 use ndr_oaut::{
     ActivationProperties, ByteOrder, ComVersion, CustomObjRef, InstantiationInfoData, InterfacePointer,
     LocationInfoData, ObjRef, ObjRefBody, OrpcThat, OrpcThis, Property, Ref, RemoteRequestScmInfo,
-    ScmRequestInfoData, SpecialPropertiesData, StdObjRef, Stub,
+    ScmRequestInfoData, SpecialPropertiesData, StdObjRef, Stub, Variant,
 };
-use ra_dcom::HResult;
-use ra_dcom::calls::{
-    ActivationResponse, Body, CLSID_PCHSERVICE, CLSID_RASRV, Direction, IID_IPCHSERVICE, IID_IRASRV, Message,
-    Method, RemInterfaceRef, RemoteCreateInstanceRequest, Request, Response, StubFormat,
-};
+use ra_dcom::calls::*;
 use ra_dcom::novice::{
     Answer, Call, Counts, Endpoints, Identity, Novice, NoviceEvent, NoviceLimits, Pending, Port, Question,
     Refusal, Session, Step,
 };
+use ra_dcom::{HResult, SessionStateEnum};
 use remassist_core::{Decode as _, DecodeOptions, Encode as _, Secret, Time};
 use uuid::Uuid;
 
@@ -274,4 +271,77 @@ pub fn release(ipid: Uuid, public: u32) -> Request<'static> {
 
 pub fn references(ipid: Uuid, public_refs: u32, private_refs: u32) -> ra_dcom::calls::InterfaceRefs {
     ra_dcom::calls::InterfaceRefs { refs: vec![RemInterfaceRef { ipid, public_refs, private_refs }] }
+}
+
+pub const ICLASS_FACTORY: Uuid = Uuid::from_u128(0x0000_0001_0000_0000_c000_0000_0000_0046);
+
+/// An object with each of the interfaces; gives the IPID for an interface.
+pub fn every_object(m: &mut Machine) -> impl Fn(Uuid) -> Uuid + use<> {
+    let rasrv = m.rasrv("alice").ipid;
+    let unknown = query(m, rasrv, IID_IUNKNOWN);
+    let pch = m.pch("alice").ipid;
+    let collection = collection(m, pch);
+    let (item, _) = item(m, collection, 1);
+    let session = query(m, item, IID_ISAFSESSION);
+    let enumeration = enumeration(m, collection);
+    move |iid| match iid {
+        IID_IRASRV => rasrv,
+        IID_IPCHSERVICE => pch,
+        IID_IPCHCOLLECTION => collection,
+        IID_ISAFSESSION => session,
+        IID_IENUMVARIANT => enumeration,
+        _ => unknown,
+    }
+}
+
+pub fn query(m: &mut Machine, ipid: Uuid, iid: Uuid) -> Uuid {
+    let request = RemQueryInterfaceRequest { ipid, refs: 5, iids: vec![iid] };
+    let Response::RemQueryInterface(found) = m.remote("alice", Request::RemQueryInterface(request)) else {
+        panic!()
+    };
+    assert_eq!(found.hresult, HResult::S_OK);
+    found.results.unwrap()[0].std.ipid
+}
+
+pub fn collection(m: &mut Machine, pch: Uuid) -> Uuid {
+    let request = Request::RemoteUserSessionInfo(NoParameters::default());
+    let Ok(Response::RemoteUserSessionInfo(told)) = m.call("alice", pch, request) else { panic!() };
+    assert_eq!(told.hresult, HResult::S_OK);
+    let (iid, std) = pointer(&told.collection);
+    assert_eq!(iid, IID_IPCHCOLLECTION);
+    std.ipid
+}
+
+/// IPID and OID of an element.
+pub fn item(m: &mut Machine, collection: Uuid, index: i32) -> (Uuid, u64) {
+    let Ok(Response::Item(told)) = m.call("alice", collection, Request::Item(ItemRequest { index })) else {
+        panic!()
+    };
+    assert_eq!(told.hresult, HResult::S_OK);
+    let Some(Variant::Dispatch(objref)) = told.entry else { panic!("{:?}", told.entry) };
+    let (iid, std) = pointer(&objref);
+    assert_eq!(iid, IID_IDISPATCH);
+    (std.ipid, std.oid)
+}
+
+pub fn enumeration(m: &mut Machine, collection: Uuid) -> Uuid {
+    let request = Request::NewEnum(NoParameters::default());
+    let Ok(Response::NewEnum(told)) = m.call("alice", collection, request) else { panic!() };
+    let (iid, std) = pointer(&told.copy);
+    assert_eq!(iid, IID_IUNKNOWN);
+    query(m, std.ipid, IID_IENUMVARIANT)
+}
+
+pub fn session_of(domain: Option<&str>, user: Option<&str>, id: u32, state: SessionStateEnum) -> Session {
+    Session { domain: domain.map(Into::into), user: user.map(Into::into), id, state }
+}
+
+pub fn odd_sessions() -> Vec<Session> {
+    vec![
+        session_of(Some("DOM"), Some("ann"), 1, SessionStateEnum::ACTIVE),
+        session_of(Some("DOM"), Some("gone"), 2, SessionStateEnum::DISCONNECTED),
+        session_of(None, Some("nobody"), 3, SessionStateEnum::CONNECTED),
+        session_of(Some("DOM"), Some("idle"), 4, SessionStateEnum::IDLE),
+        session_of(Some("D\u{d6}M"), Some("a:b"), 5, SessionStateEnum::SHADOW),
+    ]
 }
