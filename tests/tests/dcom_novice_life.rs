@@ -291,6 +291,8 @@ fn ping_sets_have_limits() {
     let (a, b) = (m.rasrv("alice"), m.rasrv("alice"));
     let (set, _) = ping(&mut m, "alice", 0, 1, &[a.oid], &[]);
     assert_eq!(ping(&mut m, "alice", set, 2, &[b.oid], &[]).1, ErrorStatus::OUTOFMEMORY);
+    assert_eq!(ping(&mut m, "alice", 0, 1, &[a.oid, b.oid], &[]), (0, ErrorStatus::OUTOFMEMORY));
+    assert_eq!(m.novice.counts().sets, 1);
     ping(&mut m, "alice", 0, 1, &[], &[]);
     assert_eq!(ping(&mut m, "alice", 0, 1, &[], &[]), (0, ErrorStatus::OUTOFMEMORY));
     ping(&mut m, "bob", 0, 1, &[], &[]);
