@@ -84,7 +84,7 @@ fn is_pointer(first: [u8; 4], rest: Option<&[u8; 12]>) -> bool {
     let Some([_, _, _, _, a, b, c, d, e, f, _, _]) = rest else { return first == [0; 4] };
     let max_count = u32::from_le_bytes([*a, *b, *c, *d]);
     let dims = u16::from_le_bytes([*e, *f]);
-    first == [0; 4] || (max_count != 0 && max_count == dims.into())
+    first == [0; 4] || (max_count != 0 && max_count == u32::from(dims))
 }
 
 impl<'a> Ndr<'a> for UserNames<'a> {
