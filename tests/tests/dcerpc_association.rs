@@ -2,196 +2,14 @@
 //! server says to a client that breaks the rules.
 
 use dce_rpc::{
-    AuthLevel, AuthType, BindAck, Body, Call, CallSpec, Client, ClientEvent, ContextKey, ContextReason,
-    ContextResult, Features, Flags, Framer, Host, Input, Message, Misuse, Options, Output, Pdu,
-    PresentationContext, Reason, Refusal, RejectReason, Request, Security, SecurityFailure, Server,
-    ServerEvent, Status, Step, SyntaxId, Verifier,
+    AuthLevel, AuthType, BindAck, Body, CallSpec, Client, ClientEvent, ContextReason, ContextResult,
+    Features, Flags, Input, Misuse, Options, Output, Pdu, PresentationContext, Reason, Refusal, RejectReason,
+    Request, Server, ServerEvent, Status, SyntaxId, Verifier,
 };
 use proptest::prelude::*;
 use remassist_core::{Decode, Encode, Time};
-use uuid::{Uuid, uuid};
-
-const ONE: SyntaxId = SyntaxId::new(uuid!("000001a0-0000-0000-c000-000000000046"), 0, 0);
-const TWO: SyntaxId = SyntaxId::new(uuid!("99fcfec4-5260-101b-bbcb-00aa0021347a"), 0, 0);
-const NOW: Time = Time(1000);
-
-/// Three tokens, the last with a password; a checksum as signature, an exclusive or as cipher.
-struct Toy {
-    client: bool,
-    password: &'static [u8],
-    steps: u32,
-    header_signing: bool,
-}
-
-impl Toy {
-    fn checksum(message: &Message<'_>, from_client: bool) -> Vec<u8> {
-        let mut sum = 0xCBF2_9CE4_8422_2325_u64 ^ u64::from(message.sequence) << 1 ^ u64::from(from_client);
-        let (header, trailer): (&[u8], &[u8]) =
-            if message.header_signing { (message.header, message.trailer) } else { (&[], &[]) };
-        for byte in header.iter().chain(message.body.iter()).chain(trailer) {
-            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3);
-        }
-        [sum.to_le_bytes(), message.sequence.to_le_bytes().repeat(2).try_into().unwrap()].concat()
-    }
-
-    fn cipher(message: &mut Message<'_>) {
-        if message.level == AuthLevel::PRIVACY {
-            message.body.iter_mut().for_each(|byte| *byte ^= 0x5A);
-        }
-    }
-}
-
-impl Security for Toy {
-    fn step(&mut self, token: &[u8]) -> Result<Step, SecurityFailure> {
-        self.steps += 1;
-        let step = |token: &[u8], done| Ok(Step { token: token.to_vec(), done });
-        match (self.client, self.steps, token) {
-            (true, 1, b"") => step(b"hello", false),
-            (false, 1, b"hello") => step(b"challenge", false),
-            (true, 2, b"challenge") => step(self.password, true),
-            (false, 2, given) if given == self.password => step(b"", true),
-            _ => Err(SecurityFailure(Status::ACCESS_DENIED)),
-        }
-    }
-
-    fn signature_len(&self) -> usize {
-        16
-    }
-
-    fn protect(&mut self, message: &mut Message<'_>) -> Result<Vec<u8>, SecurityFailure> {
-        let signature = Self::checksum(message, self.client);
-        Self::cipher(message);
-        Ok(signature)
-    }
-
-    fn verify(&mut self, message: &mut Message<'_>, signature: &[u8]) -> Result<(), SecurityFailure> {
-        Self::cipher(message);
-        let right = Self::checksum(message, !self.client) == signature;
-        if right { Ok(()) } else { Err(SecurityFailure(Status::SEC_PKG_ERROR)) }
-    }
-
-    fn supports_header_signing(&self) -> bool {
-        self.header_signing
-    }
-}
-
-struct Two {
-    header_signing: bool,
-}
-
-impl Host for Two {
-    type Security = Toy;
-
-    fn supports(&mut self, interface: &SyntaxId) -> bool {
-        [ONE, TWO].contains(interface)
-    }
-
-    fn accept(&mut self, auth_type: AuthType, _: AuthLevel) -> Option<Toy> {
-        let known = auth_type == AuthType::WINNT || auth_type == AuthType::GSS_NEGOTIATE;
-        let header_signing = self.header_signing;
-        known.then_some(Toy { client: false, password: b"secret", steps: 0, header_signing })
-    }
-}
-
-struct Pair {
-    client: Client<Toy>,
-    server: Server<Two>,
-    /// Changes one byte of what the side sends next: to the server or not, offset, mask.
-    tamper: Option<(bool, usize, u8)>,
-    chunk: usize,
-    client_closed: Option<Reason>,
-    server_closed: Option<Reason>,
-    wire: Vec<u8>,
-}
-
-impl Pair {
-    fn new(header_signing: bool) -> Self {
-        Self {
-            client: Client::new(Options::default(), 0),
-            server: Server::new(Two { header_signing }, Options::default(), 0x77, "135"),
-            tamper: None,
-            chunk: usize::MAX,
-            client_closed: None,
-            server_closed: None,
-            wire: Vec::new(),
-        }
-    }
-
-    /// Runs until nobody has anything to say.
-    fn run(&mut self) -> (Vec<ClientEvent>, Vec<ServerEvent>) {
-        let (mut client, mut server) = (Vec::new(), Vec::new());
-        loop {
-            let mut idle = true;
-            loop {
-                match self.client.poll() {
-                    Output::Send(bytes) => {
-                        let bytes = self.carry(true, bytes);
-                        for part in bytes.chunks(self.chunk) {
-                            self.server.handle(NOW, Input::Data(part));
-                        }
-                    }
-                    Output::Event(event) => client.push(event),
-                    Output::Close(reason) => self.client_closed = Some(reason),
-                    _ => break,
-                }
-                idle = false;
-            }
-            loop {
-                match self.server.poll() {
-                    Output::Send(bytes) => {
-                        let bytes = self.carry(false, bytes);
-                        for part in bytes.chunks(self.chunk) {
-                            self.client.handle(NOW, Input::Data(part));
-                        }
-                    }
-                    Output::Event(event) => server.push(event),
-                    Output::Close(reason) => self.server_closed = Some(reason),
-                    _ => break,
-                }
-                idle = false;
-            }
-            if idle {
-                return (client, server);
-            }
-        }
-    }
-
-    fn carry(&mut self, to_server: bool, mut bytes: Vec<u8>) -> Vec<u8> {
-        if let Some((_, at, mask)) = self.tamper.take_if(|(side, ..)| *side == to_server) {
-            let at = at % bytes.len();
-            bytes[at] ^= mask;
-        }
-        self.wire.extend_from_slice(&bytes);
-        bytes
-    }
-
-    fn bind(
-        &mut self,
-        interface: SyntaxId,
-        security: Option<(ContextKey, &'static [u8])>,
-    ) -> Vec<ClientEvent> {
-        let toy = |(key, password)| (key, Toy { client: true, password, steps: 0, header_signing: true });
-        self.client.bind(NOW, interface, security.map(toy)).unwrap();
-        self.run().0
-    }
-
-    fn call(&mut self, context_id: u16, security: Option<u32>, stub: &[u8]) -> (u32, Vec<ServerEvent>) {
-        let spec = CallSpec { context_id, security, opnum: 3, object: Some(Uuid::max()), stub };
-        let call_id = self.client.call(NOW, &spec).unwrap();
-        (call_id, self.run().1)
-    }
-}
-
-fn key(auth_type: AuthType, auth_level: AuthLevel, context_id: u32) -> ContextKey {
-    ContextKey { auth_type, auth_level, context_id }
-}
-
-fn only(events: Vec<ServerEvent>) -> Call {
-    match <[ServerEvent; 1]>::try_from(events).unwrap() {
-        [ServerEvent::Call(call)] => call,
-        other => panic!("{other:?}"),
-    }
-}
+use testkit::rpc::*;
+use uuid::Uuid;
 
 #[test]
 fn calls_of_every_level_and_provider_go_there_and_back() {
@@ -364,49 +182,6 @@ fn an_answer_that_does_not_come_ends_the_connection() {
     assert_eq!(client.bind(NOW, ONE, None), Err(Misuse::Closed));
 }
 
-/// What a server answers to PDUs, and how it ends.
-fn answers(pdus: &[Pdu<'_>]) -> (Vec<Pdu<'static>>, Vec<ServerEvent>, Option<Reason>) {
-    let mut server = Server::new(Two { header_signing: true }, Options::default(), 0x77, "135");
-    for pdu in pdus {
-        server.handle(NOW, Input::Data(&pdu.to_vec().unwrap()));
-    }
-    let (mut framer, mut sent, mut events, mut closed) =
-        (Framer::new(u16::MAX), Vec::new(), Vec::new(), None);
-    loop {
-        match server.poll() {
-            Output::Send(bytes) => framer.push(&bytes),
-            Output::Event(event) => events.push(event),
-            Output::Close(reason) => closed = Some(reason),
-            _ => return (sent, events, closed),
-        }
-        while let Some((_, pdu)) = framer.pull().unwrap() {
-            sent.push(Pdu::decode_strict(pdu).unwrap().into_owned());
-        }
-    }
-}
-
-fn bind(contexts: Vec<PresentationContext>) -> dce_rpc::Bind {
-    dce_rpc::Bind { max_xmit_frag: 4280, max_recv_frag: 4280, assoc_group_id: 0, reserved: [0; 3], contexts }
-}
-
-fn bound() -> Pdu<'static> {
-    Pdu::new(Flags::WHOLE, 1, Body::Bind(bind(vec![PresentationContext::new(0, ONE, SyntaxId::NDR)])))
-}
-
-fn request(flags: Flags, call_id: u32, context_id: u16) -> Pdu<'static> {
-    let stub = b"stub".to_vec().into();
-    Pdu::new(
-        flags,
-        call_id,
-        Body::Request(Request { alloc_hint: 0, context_id, opnum: 1, object: None, stub }),
-    )
-}
-
-fn fault_of(pdu: &Pdu<'_>) -> Status {
-    let Body::Fault(fault) = &pdu.body else { panic!("{pdu:?}") };
-    fault.status
-}
-
 #[test]
 fn features_and_ndr64_are_answered_as_clients_want_it() {
     let offered = [SyntaxId::NDR, SyntaxId::NDR64, SyntaxId::feature_negotiation(Features(0xFFFF))];
@@ -495,7 +270,7 @@ proptest! {
             let at = index.index(stream.len());
             stream[at] = byte;
         }
-        let mut server = Server::new(Two { header_signing: true }, Options::default(), 1, "135");
+        let mut server = Server::new(Two::new(true), Options::default(), 1, "135");
         let mut client = Client::<Toy>::new(Options::default(), 0);
         client.bind(NOW, ONE, None).unwrap();
         for part in stream.chunks(cut) {
@@ -525,17 +300,6 @@ fn answered(change: impl FnOnce(&mut Pdu<'_>)) -> Option<Reason> {
     pair.client.handle(NOW, Input::Data(&pdu.to_vec().unwrap()));
     assert_eq!(pair.run().0, []);
     pair.client_closed
-}
-
-fn signature(context_id: u32, auth_level: AuthLevel) -> Option<Verifier<'static>> {
-    Some(Verifier {
-        padding: vec![0; 10].into(),
-        auth_type: AuthType::WINNT,
-        auth_level,
-        reserved: 0,
-        context_id,
-        token: vec![0; 16].into(),
-    })
 }
 
 #[test]
@@ -604,7 +368,7 @@ fn limits_hold() {
     let mut options = Options::default();
     (options.max_stub, options.max_calls, options.max_security, options.max_contexts) = (7, 1, 1, 2);
     let mut pair = Pair::new(true);
-    pair.server = Server::new(Two { header_signing: true }, options, 1, "135");
+    pair.server = Server::new(Two::new(true), options, 1, "135");
     pair.bind(ONE, Some((key(AuthType::WINNT, AuthLevel::CONNECT, 1), b"secret")));
     let events = |pair: &mut Pair, stub: &[u8]| {
         let spec = CallSpec { context_id: 0, security: Some(1), opnum: 3, object: None, stub };
@@ -625,20 +389,6 @@ fn limits_hold() {
     let why = Refusal::Bind(RejectReason::LOCAL_LIMIT_EXCEEDED);
     assert_eq!(pair.bind(TWO, None), [ClientEvent::Refused { context_id: 4, why }]);
     assert_eq!((pair.client_closed, pair.server_closed), (None, None));
-}
-
-fn token(context_id: u32, token: &[u8]) -> Option<Verifier<'static>> {
-    let token = token.to_vec().into();
-    Some(Verifier { padding: vec![].into(), token, ..signature(context_id, AuthLevel::INTEGRITY).unwrap() })
-}
-
-fn secured(mut pdu: Pdu<'static>, verifier: Option<Verifier<'static>>) -> Pdu<'static> {
-    pdu.verifier = verifier;
-    pdu
-}
-
-fn auth3(verifier: Option<Verifier<'static>>) -> Pdu<'static> {
-    secured(Pdu::new(Flags::WHOLE, 1, Body::Auth3 { pad: vec![0; 4].into() }), verifier)
 }
 
 #[test]

@@ -224,6 +224,30 @@ fn errors_name_byte_field_and_section() {
 }
 
 #[test]
+fn a_sec_trailer_without_token_is_a_deviation_of_answers_and_wrong_elsewhere() {
+    // Samba 4.17 ends an exchange of Kerberos so.
+    let ack = BindAck::new(
+        (5840, 5840),
+        1,
+        Vec::new(),
+        vec![PresentationResult {
+            result: ContextResult::ACCEPTANCE,
+            reason: ContextReason::NOT_SPECIFIED,
+            transfer_syntax: SyntaxId::NDR,
+        }],
+    );
+    let mut pdu = Pdu::new(Flags::WHOLE, 1, Body::AlterContextResp(ack));
+    let mut verifier = request().verifier.unwrap();
+    (verifier.padding, verifier.token) = (vec![0; 4].into(), Blob::from(Vec::new()));
+    pdu.verifier = Some(verifier.clone());
+    let bytes = pdu.to_vec().unwrap();
+    assert_eq!(Pdu::decode(&bytes).unwrap(), pdu);
+    expect!["sec_trailer at byte 56: a sec_trailer without token ([MS-RPCE] 2.2.2.11)"]
+        .assert_eq(&Pdu::decode_strict(&bytes).unwrap_err().to_string());
+    assert!(Pdu { verifier: Some(verifier), ..request() }.to_vec().is_err());
+}
+
+#[test]
 fn a_trailer_that_is_not_aligned_is_a_deviation() {
     let mut pdu = request();
     pdu.verifier.as_mut().unwrap().padding = vec![0; 3].into();

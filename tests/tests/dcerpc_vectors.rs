@@ -1,7 +1,7 @@
 //! PDUs that other software encoded, and structures assembled from the figures.
 
 use dce_rpc::{Body, Features, Pdu, SyntaxId, VerificationTrailer};
-use remassist_core::{Decode, Encode};
+use remassist_core::{Decode, DecodeOptions, Encode, Format};
 use serde_json::Value;
 use testkit::{laws, vectors};
 
@@ -97,4 +97,17 @@ fn transfer_syntaxes_are_known() {
     assert_eq!(syntaxes[2].features(), Some(Features::ALL));
     assert_eq!(syntaxes[0].features(), None);
     assert_eq!((syntaxes[0].major(), syntaxes[0].minor()), (2, 0));
+}
+
+#[test]
+fn numbers_of_big_endian_pdus_are_numbers_in_the_trace() {
+    let bytes = named("figures", "pdus", "big-endian request for an object with a signature");
+    let trace = Pdu::decode_with(&bytes, &DecodeOptions::TOLERANT.with_trace(true)).unwrap().trace;
+    let format = |field| trace.iter().find(|e| e.at.field == field).unwrap().format;
+    for field in ["frag_length", "auth_length", "call_id", "alloc_hint", "opnum", "auth_context_id"] {
+        assert_eq!(format(field), Format::UintBe, "{field}");
+    }
+    assert_eq!(format("object"), Format::GuidBe);
+    let damaged = testkit::damage::numbers::<Pdu<'_>>(&bytes);
+    assert!(damaged.iter().any(|d| d[..8] == bytes[..8] && d[8..10] == [0, bytes[9] + 1]), "frag_length + 1");
 }

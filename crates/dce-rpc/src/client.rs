@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::mem;
 
 use remassist_core::{Blob, Decode as _, Encode as _, Time};
 use uuid::Uuid;
@@ -113,6 +114,8 @@ pub struct Client<S> {
     multiplex: bool,
     features: Features,
     header_signing: Option<bool>,
+    /// Whether the PDU that negotiated it had the flag.
+    signing_offered: bool,
     group: u32,
     max_send: u16,
     next_call: u32,
@@ -135,6 +138,7 @@ impl<S: Security> Client<S> {
             multiplex: false,
             features: Features::NONE,
             header_signing: None,
+            signing_offered: false,
             group: assoc_group_id,
             max_send: MUST_RECV_FRAG_SIZE,
             next_call: 1,
@@ -210,7 +214,7 @@ impl<S: Security> Client<S> {
     ///
     /// # Errors
     /// When a context cannot be used, too many calls wait (one, when the server did not grant more), or it cannot be
-    /// written.
+    /// written. When the provider fails, the connection is closed.
     pub fn call(&mut self, now: Time, spec: &CallSpec<'_>) -> Result<u32, Misuse> {
         self.open()?;
         let interface = *self.contexts.get(&spec.context_id).ok_or(Misuse::UnknownContext)?;
@@ -228,10 +232,12 @@ impl<S: Security> Client<S> {
         };
         let key = context.as_ref().map(|context| context.key);
         let header_signing = self.header_signing == Some(true);
-        let mut stub = Blob::from(spec.stub);
+        let (mut stub, mut keep) = (Blob::from(spec.stub), 0);
         let call_id = self.next_call;
         if key.is_some_and(|key| key.auth_level.is_protected()) && !header_signing {
-            stub = with_trailer(spec, call_id, interface)?;
+            let trailer = trailer(spec, call_id, interface, self.signing_offered)?;
+            keep = trailer.len();
+            stub = with_trailer(spec.stub, &trailer);
         }
         // At connect level a signature says nothing, and only several contexts need one ([MS-RPCE] 3.3.1.5.4).
         context = context.filter(|context| context.key.auth_level.is_protected() || several);
@@ -241,13 +247,13 @@ impl<S: Security> Client<S> {
             object: spec.object.is_some(),
             max_fragment: self.max_send,
             header_signing,
+            keep,
         };
         let CallSpec { context_id, opnum, object, .. } = *spec;
-        let bytes = sending
-            .write(&stub, context, |alloc_hint, stub| {
-                Body::Request(Request { alloc_hint, context_id, opnum, object, stub })
-            })
-            .map_err(|_| Misuse::Unwritable)?;
+        let written = sending.write(&stub, context, |alloc_hint, stub| {
+            Body::Request(Request { alloc_hint, context_id, opnum, object, stub })
+        });
+        let bytes = written.map_err(|error| self.queue.unsent(error))?;
         self.call_id();
         let reassembly = Reassembly::new(self.options.max_stub);
         let active = Active { context_id, security: key, reassembly, deadline: self.deadline(now) };
@@ -295,15 +301,17 @@ impl<S: Security> Client<S> {
             Input::ConnectionLost => self.queue.close(Reason::ConnectionLost),
             Input::Data(_) | Input::Tick => {}
         }
+        // Taken out, so that PDUs are read where they are.
+        let mut framer = mem::take(&mut self.framer);
         while !self.queue.closed {
-            match self.framer.pull() {
-                Ok(Some((header, pdu))) => {
-                    let mut pdu = Vec::from(pdu);
-                    self.pdu(now, &header, &mut pdu);
-                }
+            match framer.pull() {
+                Ok(Some((header, pdu))) => self.pdu(now, &header, pdu),
                 Ok(None) => break,
                 Err(error) => self.queue.close(Reason::Undecodable(error)),
             }
+        }
+        if !self.queue.closed {
+            self.framer = framer;
         }
         if self.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.queue.close(Reason::TimedOut);
@@ -369,6 +377,7 @@ impl<S: Security> Client<S> {
         let signs = |c: &Context<S>| c.key.auth_level.is_protected() && c.provider.supports_header_signing();
         if security.is_some_and(signs) && self.header_signing != Some(false) {
             flags = flags.with(Flags::SUPPORT_HEADER_SIGN);
+            self.signing_offered = true;
         }
         let verifier = security.and_then(|context| context.carry(token, body.encoded_len()));
         let body = if self.bound { Body::AlterContext(body) } else { Body::Bind(body) };
@@ -445,7 +454,7 @@ impl<S: Security> Client<S> {
             let own = self.options.max_fragment.max(MUST_RECV_FRAG_SIZE);
             self.max_send = ack.max_recv_frag.clamp(MUST_RECV_FRAG_SIZE, own);
             if let Some(features) = ack.results.get(1).filter(|r| r.result == ContextResult::NEGOTIATE_ACK) {
-                self.features = Features(features.reason.0).both(self.options.features);
+                self.features = Features(features.reason.0).both(self.options.features).both(Features::ALL);
             }
         }
         if result.result != ContextResult::ACCEPTANCE || result.transfer_syntax != SyntaxId::NDR {
@@ -470,8 +479,12 @@ impl<S: Security> Client<S> {
                     && security.provider.supports_header_signing();
                 self.header_signing.get_or_insert(both);
             }
-            // Nothing came and nothing is missing: the server's success has no token.
-            if !(security.stage == Stage::Ready && given.is_empty()) {
+            // Without a token the server says that it is done, and so this side must be: none but the first step has none.
+            if given.is_empty() {
+                if security.stage != Stage::Ready {
+                    return self.queue.close(Reason::Security(Status::SEC_PKG_ERROR));
+                }
+            } else {
                 let step = match security.step(given) {
                     Ok(step) => step,
                     Err(failure) => return self.queue.close(Reason::Security(failure.0)),
@@ -560,10 +573,16 @@ fn upgraded(key: ContextKey) -> ContextKey {
     ContextKey { auth_type, auth_level, ..key }
 }
 
-/// Parameters with a verification trailer, for a provider that does not sign headers ([MS-RPCE] 2.2.2.13).
-fn with_trailer(spec: &CallSpec<'_>, call_id: u32, interface: SyntaxId) -> Result<Blob<'static>, Misuse> {
+/// A verification trailer, for a provider that does not sign headers ([MS-RPCE] 2.2.2.13). It also tells whether header
+/// signing was offered, in case somebody took the flag away.
+fn trailer(
+    spec: &CallSpec<'_>,
+    call_id: u32,
+    interface: SyntaxId,
+    signing_offered: bool,
+) -> Result<Vec<u8>, Misuse> {
     let command = |body| Command { must_process: false, body };
-    let commands = Vec::from([
+    let mut commands = Vec::from([
         command(CommandBody::PContext { interface, transfer: SyntaxId::NDR }),
         command(CommandBody::Header2 {
             packet_type: PacketType::REQUEST,
@@ -574,9 +593,16 @@ fn with_trailer(spec: &CallSpec<'_>, call_id: u32, interface: SyntaxId) -> Resul
             opnum: spec.opnum,
         }),
     ]);
-    let trailer = VerificationTrailer { commands }.to_vec().map_err(|_| Misuse::Unwritable)?;
-    let mut stub = Vec::from(spec.stub);
-    stub.resize(stub.len().saturating_add(VerificationTrailer::padding(stub.len())), 0);
-    stub.extend_from_slice(&trailer);
-    Ok(stub.into())
+    if signing_offered {
+        commands
+            .insert(0, command(CommandBody::Bitmask { bits: CommandBody::CLIENT_SUPPORT_HEADER_SIGNING }));
+    }
+    VerificationTrailer { commands }.to_vec().map_err(|_| Misuse::Unwritable)
+}
+
+fn with_trailer(stub: &[u8], trailer: &[u8]) -> Blob<'static> {
+    let mut whole = Vec::from(stub);
+    whole.resize(stub.len().saturating_add(VerificationTrailer::padding(stub.len())), 0);
+    whole.extend_from_slice(trailer);
+    whole.into()
 }

@@ -31,6 +31,8 @@ pub struct Piece<'a> {
 pub struct Pieces<'a> {
     rest: &'a [u8],
     each: usize,
+    /// Bytes at the end that stay in one piece.
+    keep: usize,
     first: bool,
     done: bool,
 }
@@ -48,7 +50,26 @@ impl<'a> Pieces<'a> {
         let fixed = HEADER_LEN.saturating_add(8).saturating_add(object).saturating_add(trailer);
         let room = max.checked_sub(fixed)?;
         let each = room.saturating_sub(room & UNIT.saturating_sub(1));
-        (each > 0).then_some(Self { rest: stub, each, first: true, done: false })
+        (each > 0).then_some(Self { rest: stub, each, keep: 0, first: true, done: false })
+    }
+
+    /// The same with the last `keep` bytes in one piece: a verification trailer stands in the last fragment alone
+    /// ([MS-RPCE] 2.2.2.13).
+    pub(crate) const fn keeping(self, keep: usize) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// Bytes of the next piece.
+    fn each(&self) -> usize {
+        let left = self.rest.len().saturating_sub(self.each);
+        if left == 0 || left >= self.keep {
+            return self.each;
+        }
+        let before = self.rest.len().saturating_sub(self.keep);
+        match before.saturating_sub(before & UNIT.saturating_sub(1)) {
+            0 => self.each,
+            shorter => shorter,
+        }
     }
 
     /// Padding up to the sec_trailer, for stub data of `len` bytes.
@@ -66,7 +87,7 @@ impl<'a> Iterator for Pieces<'a> {
             return None;
         }
         let alloc_hint = len_u32(self.rest.len());
-        let (stub, rest) = self.rest.split_at_checked(self.each).unwrap_or((self.rest, &[]));
+        let (stub, rest) = self.rest.split_at_checked(self.each()).unwrap_or((self.rest, &[]));
         self.rest = rest;
         self.done = rest.is_empty();
         let first = if self.first { Flags::FIRST } else { Flags::default() };

@@ -23,6 +23,13 @@ pub struct Framer {
     failed: Option<DecodeError>,
 }
 
+impl Default for Framer {
+    /// A stream whose fragments have any size.
+    fn default() -> Self {
+        Self::new(u16::MAX)
+    }
+}
+
 impl Framer {
     /// A stream whose fragments have at most `max_fragment` bytes.
     #[must_use]

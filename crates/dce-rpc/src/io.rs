@@ -9,6 +9,7 @@ use remassist_core::{DecodeError, Time};
 
 use crate::names::Status;
 use crate::reassembly::ReassemblyError;
+use crate::security::{SecurityFailure, SendError};
 use crate::syntax::Features;
 
 /// What a driver tells an association.
@@ -76,7 +77,8 @@ pub enum Reason {
     Unwritable,
 }
 
-/// A call that does not fit the state of the association. Nothing was changed.
+/// A call that does not fit the state of the association. Nothing was changed, unless the security provider failed: then
+/// the connection is closed.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misuse {
@@ -115,7 +117,8 @@ pub enum Misuse {
 pub struct Options {
     /// The largest fragment sent and asked for, in bytes; at least [`MUST_RECV_FRAG_SIZE`](crate::MUST_RECV_FRAG_SIZE).
     pub max_fragment: u16,
-    /// Stub data of one request or response, in bytes.
+    /// Stub data of one request or response, in bytes. A client holds that much for each call under way, a server for
+    /// one call that is coming in and for those that were not taken with `poll` yet.
     pub max_stub: usize,
     /// Calls at a time.
     pub max_calls: usize,
@@ -176,6 +179,17 @@ impl<E> Queue<E> {
         if !self.closed {
             self.waiting.push_back(Output::Close(reason));
             self.closed = true;
+        }
+    }
+
+    /// What a caller is told when a call could not be written. A provider that failed has used up sequence numbers.
+    pub(crate) fn unsent(&mut self, error: SendError) -> Misuse {
+        match error {
+            SendError::Security(SecurityFailure(status)) => {
+                self.close(Reason::Security(status));
+                Misuse::Security
+            }
+            SendError::Encode(_) | SendError::NoRoom => Misuse::Unwritable,
         }
     }
 

@@ -9,7 +9,7 @@ use remassist_core::{
 use crate::bind::{Bind, BindAck, BindNak};
 use crate::call::{Fault, Request, Response};
 use crate::names::{Flags, PacketType};
-use crate::verifier::{Split, Verifier};
+use crate::verifier::{self, Split, Verifier};
 use crate::wire::{ByteOrder, c706, rpce};
 
 const SECTION: &str = "12.6.3.1";
@@ -260,7 +260,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Reads the body, which ends where the cursor ends.
+    /// Reads the body; what is left of the cursor does not belong to it.
     fn parse(header: &CommonHeader, cursor: &mut Cursor<'_, 'a>) -> Result<Self, DecodeError> {
         let order = header.order();
         let body = match header.packet_type {
@@ -291,8 +291,12 @@ impl<'a> Body<'a> {
                 Self::Unknown { packet_type, body }
             }
         };
-        cursor.finish(&PDU)?;
         Ok(body)
+    }
+
+    /// Whether a sec_trailer without token may follow.
+    const fn is_answer(&self) -> bool {
+        matches!(self, Self::BindAck(_) | Self::AlterContextResp(_))
     }
 
     fn encoded_len(&self) -> usize {
@@ -381,11 +385,15 @@ impl<'a> Decode<'a> for Pdu<'a> {
         let header = CommonHeader::parse(cursor)?;
         let mut rest = cursor.sub(header.rest(), &FRAG_LENGTH)?;
         let (body, verifier) = if header.auth_length == 0 {
-            (Body::parse(&header, &mut rest)?, None)
+            let body = Body::parse(&header, &mut rest)?;
+            let verifier = bare_verifier(&header, &body, &mut rest)?;
+            rest.finish(&PDU)?;
+            (body, verifier)
         } else {
             let split = Split::find(&rest, header.auth_length, &AUTH_LENGTH)?;
-            let mut body = rest.sub(split.body, &PDU)?;
-            let body = Body::parse(&header, &mut body)?;
+            let mut inner = rest.sub(split.body, &PDU)?;
+            let body = Body::parse(&header, &mut inner)?;
+            inner.finish(&PDU)?;
             (body, Some(split.parse(header.order(), &mut rest)?))
         };
         Ok(Self {
@@ -399,6 +407,25 @@ impl<'a> Decode<'a> for Pdu<'a> {
     }
 }
 
+/// The sec_trailer with auth_length 0 with which Samba ends an exchange that has no last token. [MS-RPCE] 2.2.2.11 leaves it
+/// out.
+fn bare_verifier<'a>(
+    header: &CommonHeader,
+    body: &Body<'a>,
+    rest: &mut Cursor<'_, 'a>,
+) -> Result<Option<Verifier<'a>>, DecodeError> {
+    if !body.is_answer() || rest.remaining() < verifier::LEN {
+        return Ok(None);
+    }
+    let split = Split::find(rest, 0, &AUTH_LENGTH)?;
+    if split.body != 0 {
+        return Ok(None);
+    }
+    let kind = DecodeErrorKind::Rule("a sec_trailer without token");
+    rest.must(false, rest.offset(), &verifier::TRAILER, kind)?;
+    split.parse(header.order(), rest).map(Some)
+}
+
 impl Encode for Pdu<'_> {
     fn encoded_len(&self) -> usize {
         let verifier = self.verifier.as_ref().map_or(0, Verifier::encoded_len);
@@ -408,7 +435,7 @@ impl Encode for Pdu<'_> {
     fn check(&self) -> Result<(), EncodeError> {
         check_drep(self.data_representation)?;
         self.body.check(self.flags)?;
-        self.verifier.as_ref().map_or(Ok(()), Verifier::check)?;
+        self.verifier.as_ref().map_or(Ok(()), |verifier| verifier.check(self.body.is_answer()))?;
         check_len(self.encoded_len(), MAX_U16, &FRAG_LENGTH)
     }
 

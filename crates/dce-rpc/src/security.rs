@@ -137,24 +137,21 @@ impl<S: Security> Context<S> {
         Ok(())
     }
 
-    /// Encodes a PDU whose verifier has a token of zeros, and puts the signature there.
+    /// Signs an encoded PDU whose token is `len` zeros, and puts the signature there.
     fn seal(
         &mut self,
-        pdu: &Pdu<'_>,
+        pdu: &mut [u8],
         stub: usize,
+        len: usize,
         header_signing: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
-        let mut bytes = pdu.to_vec()?;
-        let len = self.provider.signature_len();
-        let (message, room) = self.split(&mut bytes, stub, len)?;
+    ) -> Result<(), SecurityFailure> {
+        let (message, room) = self.split(pdu, stub, len)?;
         let mut message = Message { header_signing, sequence: self.sent, ..message };
         let signature = self.provider.protect(&mut message)?;
         // What a signature leaves of its room stays zero ([MS-RPCE] 2.2.2.11).
         let room = room.get_mut(..signature.len()).ok_or(PACKAGE)?;
         room.copy_from_slice(&signature);
         self.sent = self.sent.wrapping_add(1);
-        out.append(&mut bytes);
         Ok(())
     }
 
@@ -203,6 +200,8 @@ pub(crate) struct Sending {
     pub(crate) object: bool,
     pub(crate) max_fragment: u16,
     pub(crate) header_signing: bool,
+    /// Bytes at the end of the stub data that stay in one fragment.
+    pub(crate) keep: usize,
 }
 
 impl Sending {
@@ -216,16 +215,17 @@ impl Sending {
         let token = context.as_ref().map_or(0, |context| context.provider.signature_len());
         let pieces = Pieces::new(stub, self.max_fragment, self.object, token).ok_or(SendError::NoRoom)?;
         let start = if self.object { 40 } else { 24 };
-        let mut out = Vec::new();
-        for Piece { flags, alloc_hint, stub } in pieces {
+        // What headers and signatures add is nearly always less than a sixteenth.
+        let mut out = Vec::with_capacity(stub.len().saturating_add(stub.len() / 16).saturating_add(128));
+        for Piece { flags, alloc_hint, stub } in pieces.keeping(self.keep) {
             let mut pdu = Pdu::new(self.flags.with(flags), self.call_id, body(alloc_hint, stub.into()));
-            match &mut context {
-                Some(context) => {
-                    let verifier = context.verifier(Pieces::padding(stub.len()), zeros(token));
-                    pdu.verifier = Some(verifier);
-                    context.seal(&pdu, start, self.header_signing, &mut out)?;
-                }
-                None => out.append(&mut pdu.to_vec()?),
+            pdu.verifier = context.as_ref().map(|c| c.verifier(Pieces::padding(stub.len()), zeros(token)));
+            let from = out.len();
+            pdu.check()?;
+            pdu.write(&mut out);
+            if let Some(context) = &mut context {
+                let pdu = out.get_mut(from..).unwrap_or_default();
+                context.seal(pdu, start, token, self.header_signing)?;
             }
         }
         Ok(out)

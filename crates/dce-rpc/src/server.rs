@@ -2,11 +2,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::mem;
 
 use remassist_core::{Decode as _, Encode as _, Time};
 use uuid::Uuid;
 
-use crate::bind::{Bind, BindAck, BindNak, PresentationResult};
+use crate::bind::{Bind, BindAck, BindNak, PresentationContext, PresentationResult};
 use crate::call::{Fault, Request, Response};
 use crate::fragment::MUST_RECV_FRAG_SIZE;
 use crate::frame::Framer;
@@ -31,6 +32,15 @@ pub trait Host {
 
     /// A new security context; `None` when the provider is not there.
     fn accept(&mut self, auth_type: AuthType, auth_level: AuthLevel) -> Option<Self::Security>;
+
+    /// The lowest level at which an operation may be called, [`AuthLevel::NONE`] without security context. Calls below it
+    /// are answered with [`Status::ACCESS_DENIED`] at their first fragment and not given out. All may, by default.
+    fn minimum_level(&mut self, _interface: &SyntaxId, _opnum: u16) -> AuthLevel {
+        AuthLevel::NONE
+    }
+
+    /// A call was refused because of its level.
+    fn refused(&mut self, _interface: &SyntaxId, _opnum: u16, _level: AuthLevel) {}
 }
 
 /// What happens at a server.
@@ -84,6 +94,8 @@ pub struct Server<H: Host> {
     bound: bool,
     multiplex: bool,
     header_signing: Option<bool>,
+    /// Whether the client's PDU that negotiated it had the flag.
+    signing_offered: bool,
     max_send: u16,
     last_call: u32,
     /// The call refused last: of its later fragments nothing is told again.
@@ -111,6 +123,7 @@ impl<H: Host> Server<H> {
             bound: false,
             multiplex: false,
             header_signing: None,
+            signing_offered: false,
             max_send: MUST_RECV_FRAG_SIZE,
             last_call: 0,
             refused: None,
@@ -139,13 +152,12 @@ impl<H: Host> Server<H> {
             Input::ConnectionLost => self.queue.close(Reason::ConnectionLost),
             Input::Data(_) | Input::Tick => {}
         }
+        // Taken out, so that PDUs are read where they are.
+        let mut framer = mem::take(&mut self.framer);
         while !self.queue.closed {
-            match self.framer.pull() {
-                Ok(Some((header, pdu))) => {
-                    let mut pdu = Vec::from(pdu);
-                    self.pdu(&header, &mut pdu);
-                }
-                Ok(None) => return,
+            match framer.pull() {
+                Ok(Some((header, pdu))) => self.pdu(&header, pdu),
+                Ok(None) => break,
                 Err(error) => {
                     // [MS-RPCE] 2.2.2.5: told only to a client that has not bound yet.
                     if !self.bound {
@@ -154,6 +166,9 @@ impl<H: Host> Server<H> {
                     self.queue.close(Reason::Undecodable(error));
                 }
             }
+        }
+        if !self.queue.closed {
+            self.framer = framer;
         }
     }
 
@@ -165,23 +180,26 @@ impl<H: Host> Server<H> {
     /// Answers a call with results.
     ///
     /// # Errors
-    /// When there is no such call, or the answer cannot be written: it is still to be answered then.
+    /// When there is no such call, or the answer cannot be written: it is still to be answered then. When the provider
+    /// fails, the connection is closed.
     pub fn respond(&mut self, call_id: u32, stub: &[u8]) -> Result<(), Misuse> {
         let call = self.active(call_id)?;
         let (context_id, cancel_count, security) = (call.context_id, call.cancels, call.security);
-        let context = security.and_then(|id| self.security.get_mut(&id));
+        let context =
+            security.map(|id| self.security.get_mut(&id).ok_or(Misuse::UnknownSecurity)).transpose()?;
         let sending = Sending {
             call_id,
             flags: Flags::default(),
             object: false,
             max_fragment: self.max_send,
             header_signing: self.header_signing == Some(true),
+            keep: 0,
         };
-        let bytes = sending
-            .write(stub, context.filter(|c| c.key.auth_level.is_protected()), |alloc_hint, stub| {
-                Body::Response(Response { alloc_hint, context_id, cancel_count, reserved: 0, stub })
-            })
-            .map_err(|_| Misuse::Unwritable)?;
+        let context = context.filter(|c| c.key.auth_level.is_protected());
+        let written = sending.write(stub, context, |alloc_hint, stub| {
+            Body::Response(Response { alloc_hint, context_id, cancel_count, reserved: 0, stub })
+        });
+        let bytes = written.map_err(|error| self.queue.unsent(error))?;
         self.calls.remove(&call_id);
         self.queue.push(Output::Send(bytes));
         Ok(())
@@ -226,6 +244,8 @@ impl<H: Host> Server<H> {
     }
 
     fn send_fault(&mut self, call_id: u32, context_id: u16, status: Status, executed: bool) {
+        // What a provider or host says may be a status that no server may send.
+        let status = if status.is_forbidden() { Status::FAULT_UNSPEC } else { status };
         let flags = if executed { Flags::WHOLE } else { Flags::WHOLE.with(Flags::DID_NOT_EXECUTE) };
         self.send(&Pdu::new(flags, call_id, Body::Fault(Fault::new(context_id, status))));
     }
@@ -260,16 +280,19 @@ impl<H: Host> Server<H> {
                 self.queue.close(Reason::OutOfSequence);
             }
             (Body::AlterContext(bind), true) => self.negotiate(header, bind, pdu.verifier.as_ref()),
-            (Body::Auth3 { .. }, true) => self.auth3(call_id, pdu.verifier.as_ref()),
+            (Body::Auth3 { .. }, true) => self.auth3(pdu.verifier.as_ref()),
             (Body::CoCancel, true) => {
                 if let Some(call) = self.calls.get_mut(&call_id) {
                     call.cancels = call.cancels.saturating_add(1);
-                    self.queue.event(ServerEvent::Cancelled(call_id));
+                    if call.cancels == 1 {
+                        self.queue.event(ServerEvent::Cancelled(call_id));
+                    }
                 }
             }
             (Body::Orphaned, true) => {
                 if self.reassembly.call_id() == Some(call_id) {
                     self.reassembly.clear();
+                    self.refused = Some(call_id);
                 }
                 if self.calls.remove(&call_id).is_some() {
                     self.queue.event(ServerEvent::Orphaned(call_id));
@@ -291,7 +314,9 @@ impl<H: Host> Server<H> {
                 server.send_fault(call_id, 0, status, false);
             }
         };
-        if self.contexts.len().saturating_add(bind.contexts.len()) > self.options.max_contexts {
+        // Further tokens of an exchange repeat the contexts, and features are none.
+        let new = bind.contexts.iter().filter(|c| !self.contexts.contains_key(&c.id) && offered(c).is_none());
+        if self.contexts.len().saturating_add(new.count()) > self.options.max_contexts {
             return self.nak(call_id, RejectReason::LOCAL_LIMIT_EXCEEDED);
         }
         let token = match verifier.map(|verifier| self.exchange(verifier)).transpose() {
@@ -316,6 +341,9 @@ impl<H: Host> Server<H> {
             let provider = context.provider.supports_header_signing();
             let asked = header.flags.contains(Flags::SUPPORT_HEADER_SIGN);
             // The first PDU with a token decides for the connection ([MS-RPCE] 3.3.1.5.2.2).
+            if self.header_signing.is_none() {
+                self.signing_offered = asked;
+            }
             let agreed = *self.header_signing.get_or_insert(asked && provider);
             if asked && agreed {
                 flags = flags.with(Flags::SUPPORT_HEADER_SIGN);
@@ -336,11 +364,10 @@ impl<H: Host> Server<H> {
         let mut featured = !first;
         let mut results = Vec::new();
         for context in &bind.contexts {
-            let offered = context.transfer_syntaxes.iter().find_map(SyntaxId::features);
-            let (result, reason, transfer_syntax) = match offered {
+            let (result, reason, transfer_syntax) = match offered(context) {
                 Some(offered) if !featured => {
                     featured = true;
-                    let Features(bits) = offered.both(self.options.features);
+                    let Features(bits) = offered.both(self.options.features).both(Features::ALL);
                     (ContextResult::NEGOTIATE_ACK, ContextReason(bits), SyntaxId::NIL)
                 }
                 _ => match self.present(context.id, context.abstract_syntax, &context.transfer_syntaxes) {
@@ -407,8 +434,9 @@ impl<H: Host> Server<H> {
         }
     }
 
-    /// The last token; what is wrong with it is told to the first request ([MS-RPCE] 3.3.1.5.2.1).
-    fn auth3(&mut self, call_id: u32, verifier: Option<&Verifier<'_>>) {
+    /// The last token, which is never answered; what is wrong with it is told to the first request
+    /// ([MS-RPCE] 3.3.1.5.2.1).
+    fn auth3(&mut self, verifier: Option<&Verifier<'_>>) {
         let context = verifier.and_then(|v| Some((v, self.security.get_mut(&v.context_id)?)));
         match context {
             Some((verifier, context))
@@ -420,7 +448,7 @@ impl<H: Host> Server<H> {
                     context.stage = Stage::Failed(Status::ACCESS_DENIED);
                 }
             }
-            _ => self.violation(call_id, Reason::OutOfSequence),
+            _ => self.queue.close(Reason::OutOfSequence),
         }
     }
 
@@ -489,8 +517,13 @@ impl<H: Host> Server<H> {
     ) {
         let call_id = header.call_id;
         let busy = self.calls.contains_key(&call_id) || (!self.multiplex && !self.calls.is_empty());
-        if header.flags.contains(Flags::FIRST) && busy {
-            return self.violation(call_id, Reason::OutOfSequence);
+        if header.flags.contains(Flags::FIRST) && self.reassembly.call_id().is_none() {
+            if busy {
+                return self.violation(call_id, Reason::OutOfSequence);
+            }
+            if let Err(status) = self.admit(request, security) {
+                return self.drop_call(call_id, status);
+            }
         }
         let fragment = Fragment {
             flags: header.flags,
@@ -508,9 +541,23 @@ impl<H: Host> Server<H> {
             Ok(Some(whole)) => self.dispatch(header, whole),
             Err(ReassemblyError::TooLarge { .. }) => self.drop_call(call_id, Status::ACCESS_DENIED),
             // [MS-RPCE] 3.3.3.5.6: what is left of a call that was refused.
-            Err(ReassemblyError::NotBegun) if self.last_call.wrapping_sub(call_id) < 150 => {}
+            Err(ReassemblyError::NotBegun)
+                if self.refused == Some(call_id) || self.last_call.wrapping_sub(call_id) < 150 => {}
             Err(error) => self.violation(call_id, Reason::Fragments(error)),
         }
+    }
+
+    /// What is wrong with a call is told at its first fragment ([MS-RPCE] 3.3.3.5.8), before anything of it is kept.
+    fn admit(&mut self, request: &Request<'_>, security: Option<ContextKey>) -> Result<(), Status> {
+        let known = self.contexts.get(&request.context_id);
+        let (interface, _) = known.ok_or(Status::INVALID_PRES_CONTEXT_ID)?;
+        let level = security.map_or(AuthLevel::NONE, |key| key.auth_level);
+        if level < self.host.minimum_level(interface, request.opnum) {
+            self.host.refused(interface, request.opnum, level);
+            return Err(Status::ACCESS_DENIED);
+        }
+        // Until it is whole, no other call comes.
+        if self.calls.len() >= self.options.max_calls { Err(Status::SERVER_TOO_BUSY) } else { Ok(()) }
     }
 
     fn dispatch(&mut self, header: &CommonHeader, mut whole: Whole) {
@@ -518,12 +565,12 @@ impl<H: Host> Server<H> {
         let Some((interface, transfer)) = self.contexts.get(&context_id).copied() else {
             return self.drop_call(call_id, Status::INVALID_PRES_CONTEXT_ID);
         };
-        if self.calls.len() >= self.options.max_calls {
-            return self.drop_call(call_id, Status::SERVER_TOO_BUSY);
-        }
         if let Some((trailer, at)) = VerificationTrailer::find(&whole.stub) {
             let asked = |body: &CommandBody<'_>| match body {
-                CommandBody::Bitmask { .. } => true,
+                // Somebody has taken the flag away.
+                CommandBody::Bitmask { bits } => {
+                    bits & CommandBody::CLIENT_SUPPORT_HEADER_SIGNING == 0 || self.signing_offered
+                }
                 CommandBody::PContext { interface: i, transfer: t } => (*i, *t) == (interface, transfer),
                 CommandBody::Header2 {
                     packet_type, data_representation, call_id, context_id, opnum, ..
@@ -542,10 +589,9 @@ impl<H: Host> Server<H> {
             whole.stub.truncate(at);
         }
         let security = whole.security;
-        if !header.flags.contains(Flags::MAYBE) {
-            let active = Active { context_id, security: security.map(|key| key.context_id), cancels: 0 };
-            self.calls.insert(call_id, active);
-        }
+        // Also with PFC_MAYBE, which may be ignored ([MS-RPCE] 2.2.2.2): calls that are not answered would not be counted.
+        let active = Active { context_id, security: security.map(|key| key.context_id), cancels: 0 };
+        self.calls.insert(call_id, active);
         self.queue.event(ServerEvent::Call(Call {
             call_id,
             interface,
@@ -556,4 +602,10 @@ impl<H: Host> Server<H> {
             stub: whole.stub,
         }));
     }
+}
+
+/// The features that an element of a bind offers ([MS-RPCE] 3.3.1.5.3).
+fn offered(context: &PresentationContext) -> Option<Features> {
+    let [only] = &context.transfer_syntaxes[..] else { return None };
+    only.features()
 }

@@ -36,8 +36,8 @@ const HEADER2: u16 = 3;
 const TYPE: u16 = 0x3FFF;
 const END: u16 = 0x4000;
 const MUST_PROCESS: u16 = 0x8000;
-/// Trailers that stub data may seem to hold before the one that ends it.
-const MAX_CANDIDATES: usize = 16;
+/// Bytes from the end in which a trailer is looked for: the one that all known commands make has 80.
+const MAX_LEN: usize = 1024;
 const LE: ByteOrder = ByteOrder::Little;
 
 /// A verification trailer ([MS-RPCE] 2.2.2.13), always little-endian: signature of 8 bytes, commands. The last command, and
@@ -102,6 +102,10 @@ pub enum CommandBody<'a> {
 }
 
 impl CommandBody<'_> {
+    /// Bit of [`Bitmask`](Self::Bitmask): the client's first PDU with a token had
+    /// [`Flags::SUPPORT_HEADER_SIGN`](crate::Flags::SUPPORT_HEADER_SIGN).
+    pub const CLIENT_SUPPORT_HEADER_SIGNING: u32 = 1;
+
     fn command(&self) -> u16 {
         match self {
             Self::Bitmask { .. } => BITMASK,
@@ -144,17 +148,16 @@ impl<'a> VerificationTrailer<'a> {
     /// the bytes before it are stub data and padding. `None` when there is no trailer that reaches to the end; what only
     /// looks like its signature is stub data.
     ///
-    /// The signature is looked for at multiples of 4, since every fragment's stub data begin at one.
+    /// The signature is looked for in the last 1,024 bytes, at multiples of 4, since every fragment's stub data begin at one.
     #[must_use]
     pub fn find(stub: &'a [u8]) -> Option<(Self, usize)> {
         let aligned = stub.chunks(4).enumerate().map(|(index, _)| index.saturating_mul(4));
-        let candidates = aligned.rev().filter_map(|at| {
+        let mut candidates = aligned.rev().take(MAX_LEN / 4).filter_map(|at| {
             let tail = stub.get(at..)?;
             tail.starts_with(&SIGNATURE).then_some((at, tail))
         });
         // The last one that fits: a command of an unknown type may hold anything, but then it is the client's own.
-        let mut fitting = candidates.take(MAX_CANDIDATES);
-        fitting.find_map(|(at, tail)| Self::decode(tail).ok().map(|trailer| (trailer, at)))
+        candidates.find_map(|(at, tail)| Self::decode(tail).ok().map(|trailer| (trailer, at)))
     }
 
     /// Zeros between stub data of `len` bytes and the trailer.

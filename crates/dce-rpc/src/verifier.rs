@@ -37,7 +37,7 @@ pub struct Verifier<'a> {
     pub reserved: u8,
     /// Which security context of the connection.
     pub context_id: u32,
-    /// The token, 1 to 65,535 bytes: without one there is no sec_trailer.
+    /// The token, 1 to 65,535 bytes: without one there is no sec_trailer, but in answers of servers that deviate.
     pub token: Blob<'a>,
 }
 
@@ -52,9 +52,10 @@ impl<'a> Verifier<'a> {
         self.padding.len().saturating_add(LEN).saturating_add(self.token.len())
     }
 
-    pub(crate) fn check(&self) -> Result<(), EncodeError> {
+    /// `bare`: the token may be missing.
+    pub(crate) fn check(&self, bare: bool) -> Result<(), EncodeError> {
         check_len(self.padding.len(), usize::from(u8::MAX), &PAD_LENGTH)?;
-        if self.token.is_empty() {
+        if self.token.is_empty() && !bare {
             let reason = "without a token there is no sec_trailer";
             return Err(EncodeError::Invalid { at: &TOKEN, reason });
         }

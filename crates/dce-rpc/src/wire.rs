@@ -27,8 +27,7 @@ macro_rules! numbers {
         pub(crate) fn $read(self, cursor: &mut Cursor<'_, '_>, at: &'static At) -> Result<$type, DecodeError> {
             match self {
                 Self::Little => cursor.$read(at),
-                // The record of fields knows little-endian numbers only.
-                Self::Big => cursor.take($len, at, Format::Bytes).map(|bytes| {
+                Self::Big => cursor.take($len, at, Format::UintBe).map(|bytes| {
                     <$type>::from_be_bytes(bytes.first_chunk().copied().unwrap_or_default())
                 }),
             }
@@ -54,7 +53,7 @@ impl ByteOrder {
         match self {
             Self::Little => cursor.guid(at),
             Self::Big => cursor
-                .take(16, at, Format::Bytes)
+                .take(16, at, Format::GuidBe)
                 .map(|bytes| Uuid::from_bytes(bytes.first_chunk().copied().unwrap_or_default())),
         }
     }

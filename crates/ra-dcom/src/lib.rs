@@ -4,6 +4,8 @@
 extern crate alloc;
 
 pub mod calls;
+#[cfg(feature = "net")]
+pub mod expert;
 mod hresult;
 pub mod novice;
 mod session;

@@ -72,19 +72,16 @@ impl NewInvitation {
         if password.expose().is_empty() {
             return Err(RdpError::Configuration("the password is empty"));
         }
-        let id = authentication_id()?;
         let stub = pass_stub()?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_err(|_| RdpError::Configuration("the clock stands before 1970"))?.as_secs();
         let builder = InvitationBuilder::new(&name, now, minutes.into());
-        let text = connection_string(file_type, id.expose(), &addresses, hashes)?;
-        let (invitation, string) = match file_type {
-            FileType::Type1 => (builder.type1(text.expose(), Some(stub.expose())), text),
+        let string = connection_string(file_type, &addresses, hashes)?;
+        let invitation = match file_type {
+            FileType::Type1 => builder.type1(string.expose(), Some(stub.expose())),
             FileType::Type2 => {
-                // Windows ends the text of a ticket so.
-                let text = text.map(|text| format!("{text}\r\n"));
-                let ticket = encrypt_ticket(password.expose(), text.expose());
-                (builder.type2(&ticket, stub.expose(), None), text)
+                let ticket = encrypt_ticket(password.expose(), string.expose());
+                builder.type2(&ticket, stub.expose(), None)
             }
         };
         let file = Secret::new(invitation.to_text().map_err(unwritable)? + "\n");
@@ -96,80 +93,81 @@ impl NewInvitation {
     }
 }
 
-/// A new authentication id: who knows it may connect.
-fn authentication_id() -> Result<Secret<String>, RdpError> {
-    Ok(Secret::new(STANDARD.encode(random::<ID_BYTES>()?)))
-}
-
-/// The connection string of a type.
+/// The connection string that a file of this type holds, with a new authentication id.
 fn connection_string(
     file_type: FileType,
-    id: &str,
     addresses: &[Endpoint<'static>],
     hashes: &KeyHashes,
 ) -> Result<Secret<String>, RdpError> {
     if addresses.is_empty() {
         return Err(RdpError::Configuration("an invitation needs an address"));
     }
+    let id = Secret::new(STANDARD.encode(random::<ID_BYTES>()?));
     let text = match file_type {
         FileType::Type1 => {
-            if addresses.iter().any(is_ipv6) {
+            if addresses.iter().any(|endpoint| matches!(endpoint.host, Host::Ipv6 { .. })) {
                 return Err(RdpError::Configuration("an invitation of type 1 cannot hold IPv6 addresses"));
             }
-            ConnectionString1::new(addresses.iter().cloned(), id, &hashes.sha1).to_text()
+            ConnectionString1::new(addresses.iter().cloned(), id.expose(), &hashes.sha1).to_text()
         }
         FileType::Type2 => {
-            let mut ticket = ConnectionString2::new(id).with_key_hash(&hashes.sha1);
+            let mut string = ConnectionString2::new(id.expose()).with_key_hash(&hashes.sha1);
             if let Some(sha256) = &hashes.sha256 {
-                ticket = ticket.with_key_hash(sha256);
+                string = string.with_key_hash(sha256);
             }
             for endpoint in addresses {
-                ticket = ticket.with_listener(endpoint);
+                string = string.with_listener(endpoint);
             }
-            ticket.to_text()
+            // Windows ends the text of a ticket so.
+            string.to_text().map(|text| text + "\r\n")
         }
     };
     text.map(Secret::new).map_err(unwritable)
 }
 
-fn is_ipv6(endpoint: &Endpoint<'_>) -> bool {
-    matches!(endpoint.host, Host::Ipv6 { .. })
+fn unwritable(_: EncodeError) -> RdpError {
+    RdpError::Configuration("the name or an address cannot be written into an invitation")
 }
 
-/// Makes tickets to a server for experts who ask over DCOM ([MS-RAI] 3), also while the server waits for them.
+/// Makes tickets for experts who ask for one instead of having an invitation ([MS-RAI] 3): connection strings that let in
+/// without a password. Give one to one authenticated caller only.
 #[derive(Debug, Clone)]
 pub struct Tickets {
-    addresses: Vec<Endpoint<'static>>,
     hashes: KeyHashes,
+    addresses: Vec<Endpoint<'static>>,
 }
 
 /// A ticket that was made. `Debug` shows nothing that lets anybody in.
 #[derive(Debug, Clone)]
 pub struct MadeTicket {
-    /// The connection string, for one expert only: it is all the proof that this expert needs.
-    pub text: Secret<String>,
+    /// For the expert.
+    pub connection_string: Secret<String>,
     /// Whom the novice lets in: for [`NoviceConfig`](ra_session::NoviceConfig).
     pub credentials: Credentials,
 }
 
 impl Tickets {
-    /// Makes a ticket with a new authentication id: connection string 1 or 2, by the type of the file that would hold it.
+    /// Makes a ticket: connection string 1 or 2, as files of this type have it. Connection string 1 leaves out IPv6
+    /// addresses, which it cannot hold.
     ///
     /// # Errors
-    /// [`RdpError::Configuration`] when there is no address that such a string can hold, or the system gives no random bytes.
+    /// [`RdpError::Configuration`] when no address can be told, or the system gives no random bytes.
     pub fn make(&self, file_type: FileType) -> Result<MadeTicket, RdpError> {
-        let mut addresses = self.addresses.clone();
-        addresses.retain(|endpoint| file_type == FileType::Type2 || !is_ipv6(endpoint));
-        let text = connection_string(file_type, authentication_id()?.expose(), &addresses, &self.hashes)?;
-        let credentials = Credentials::dcom(text.expose());
+        let type2 = file_type == FileType::Type2;
+        let told = |endpoint: &&Endpoint<'_>| type2 || !matches!(endpoint.host, Host::Ipv6 { .. });
+        let addresses: Vec<_> = self.addresses.iter().filter(told).cloned().collect();
+        let connection_string = connection_string(file_type, &addresses, &self.hashes)?;
+        let credentials = Credentials::dcom(connection_string.expose());
         let credentials =
-            credentials.map_err(|_| RdpError::Configuration("the connection string cannot be read again"))?;
-        Ok(MadeTicket { text, credentials })
+            credentials.map_err(|_| RdpError::Configuration("an address cannot be written into a ticket"))?;
+        Ok(MadeTicket { connection_string, credentials })
     }
-}
 
-fn unwritable(_: EncodeError) -> RdpError {
-    RdpError::Configuration("the name or an address cannot be written into an invitation")
+    /// Where tickets say that the expert can connect.
+    #[must_use]
+    pub fn addresses(&self) -> &[Endpoint<'static>] {
+        &self.addresses
+    }
 }
 
 /// What a connection string tells of the server's key: KH and KH2 ([MS-RAI] 2.2).
@@ -206,8 +204,9 @@ impl NoviceServer {
     pub fn invite(&self, mut invitation: NewInvitation) -> Result<MadeInvitation, RdpError> {
         let type1 = invitation.file_type == FileType::Type1;
         if invitation.addresses.is_empty() {
-            invitation.addresses = self.endpoints()?;
-            invitation.addresses.retain(|endpoint| !type1 || !is_ipv6(endpoint));
+            let found = self.endpoints()?;
+            let holds = |endpoint: &Endpoint<'_>| !(type1 && matches!(endpoint.host, Host::Ipv6 { .. }));
+            invitation.addresses = found.into_iter().filter(holds).collect();
         }
         let mut told = invitation.addresses.clone();
         if type1 {
@@ -219,16 +218,17 @@ impl NoviceServer {
         Ok(made)
     }
 
-    /// What makes tickets to this server, for its addresses when none are given.
+    /// Makes tickets that lead to this server, with the hashes of its key. Addresses as for [`invite`](Self::invite).
     ///
     /// # Errors
-    /// [`RdpError::Io`] when the addresses cannot be found out; [`RdpError::Configuration`].
+    /// [`RdpError::Configuration`] when the system gives no random bytes; [`RdpError::Io`] when the addresses cannot be
+    /// found out.
     pub fn tickets(&self, addresses: Vec<Endpoint<'static>>) -> Result<Tickets, RdpError> {
         let addresses = if addresses.is_empty() { self.endpoints()? } else { addresses };
-        Ok(Tickets { addresses, hashes: self.key_hashes()? })
+        Ok(Tickets { hashes: self.key_hashes()?, addresses })
     }
 
-    /// Where other machines find this server.
+    /// Where experts find this server.
     fn endpoints(&self) -> Result<Vec<Endpoint<'static>>, RdpError> {
         let local: Vec<IpAddr> = get_if_addrs()?.iter().map(if_addrs::Interface::ip).collect();
         let mut found: Vec<SocketAddr> = Vec::new();

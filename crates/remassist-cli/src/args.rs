@@ -34,11 +34,20 @@ pub enum Command {
     /// Exit status: 0 when a session has ended or nobody is waited for any more, 1 when the invitation has expired or too
     /// many experts had a wrong password.
     Novice(NoviceArgs),
-    /// Give help: connect to the novice of an invitation, see its screen.
+    /// Give help: connect to the novice of an invitation, or offer help to a machine, and see its screen.
     ///
     /// What you type is a chat message, or the answer to a question; /help tells of commands.
     /// Exit status: 0 when a session has ended, 1 when none came about.
     Expert(ExpertArgs),
+    /// List the sessions of a machine that help can be offered to, over DCOM.
+    ///
+    /// Exit status: 0 when the machine has answered, 1 when it has not, or has refused.
+    Sessions(SessionsArgs),
+    /// Ask a machine for the ticket of one of its sessions, over DCOM, and print the connection string.
+    ///
+    /// Whoever has the ticket is let in by the novice, once its user agrees.
+    /// Exit status: 0 when there is one, 1 when there is none.
+    Ticket(TicketArgs),
     /// Run whole sessions between an expert and a novice over RDP on this machine, and show what they send.
     ///
     /// Exit status: 0 when every check passed.
@@ -143,10 +152,12 @@ pub struct NoviceArgs {
     #[arg(long = "address", value_name = "HOST:PORT", num_args = 1..)]
     pub addresses: Vec<String>,
     #[command(flatten)]
-    pub password: Password,
+    pub password: OptionalPassword,
     /// Where to write the invitation; send it to the expert, and the password another way.
-    #[arg(long, value_name = "FILE")]
-    pub invitation: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "dcom")]
+    pub invitation: Option<PathBuf>,
+    #[command(flatten)]
+    pub offers: OffersArgs,
     /// 1 for Windows XP and Windows Server 2003, 2 for all later ones.
     #[arg(long = "type", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub file_type: u8,
@@ -185,7 +196,15 @@ pub struct NoviceArgs {
 #[derive(Debug, ClapArgs)]
 pub struct ExpertArgs {
     /// The invitation.
-    pub invitation: PathBuf,
+    #[arg(required_unless_present = "offer", conflicts_with = "offer")]
+    pub invitation: Option<PathBuf>,
+    /// Offer help to this machine instead: ask it for the ticket of a session, over DCOM.
+    #[arg(long, value_name = "HOST", requires = "user")]
+    pub offer: Option<String>,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    #[command(flatten)]
+    pub account: AccountArgs,
     #[command(flatten)]
     pub password: OptionalPassword,
     /// Your name, as the novice sees it.
@@ -232,6 +251,136 @@ pub struct ExpertArgs {
     /// End after so many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<u64>,
+}
+
+/// For experts who ask for a ticket instead of having an invitation.
+#[derive(Debug, ClapArgs)]
+pub struct OffersArgs {
+    /// Let helpers list the session of this screen and ask for its ticket, over DCOM ([MS-RAI] 3): where to listen.
+    /// Clients want port 135.
+    #[arg(long, value_name = "ADDR:PORT", num_args = 0.., default_missing_value = "0.0.0.0:135", requires = "helpers")]
+    pub dcom: Vec<std::net::SocketAddr>,
+    /// The second port that DCOM needs, where a firewall has to know it.
+    #[arg(long, value_name = "PORT", default_value_t = 0, requires = "dcom", hide_short_help = true)]
+    pub dcom_object_port: u16,
+    /// Who may ask: a file with one account in a line, as `remassist crypt account` prints them, that nobody else can read.
+    #[arg(long, value_name = "FILE", requires = "dcom")]
+    pub helpers: Option<PathBuf>,
+    /// Who can log on at all, if others than the helpers can: a file of the same form.
+    #[arg(long, value_name = "FILE", requires = "dcom", hide_short_help = true)]
+    pub accounts: Option<PathBuf>,
+    /// Whose session it is, as helpers see it; this user of this machine when left out.
+    #[arg(long, value_name = "DOM\\USER", requires = "dcom")]
+    pub session_of: Option<Account>,
+    /// Number of the session, as helpers see it.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "dcom")]
+    pub session_id: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SessionsArgs {
+    /// The machine: name or address.
+    pub host: String,
+    #[command(flatten)]
+    pub account: AccountArgs,
+    #[command(flatten)]
+    pub password: OptionalPassword,
+    /// Print one JSON object for each session.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TicketArgs {
+    /// The machine: name or address.
+    pub host: String,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    #[command(flatten)]
+    pub account: AccountArgs,
+    #[command(flatten)]
+    pub password: OptionalPassword,
+    /// Write the ticket into this file instead, as an invitation without a password.
+    #[arg(long, value_name = "FILE")]
+    pub invitation: Option<PathBuf>,
+}
+
+/// Which session of a machine. The only one when left out.
+#[derive(Debug, ClapArgs)]
+pub struct SessionArgs {
+    /// Number of the session.
+    #[arg(long = "session", value_name = "N", conflicts_with = "user_name")]
+    pub id: Option<u32>,
+    /// User of the session: USER or DOM\USER.
+    #[arg(long, value_name = "USER")]
+    pub user_name: Option<Account>,
+}
+
+/// Who asks a machine over DCOM, and how.
+#[derive(Debug, ClapArgs)]
+pub struct AccountArgs {
+    /// Own account at the machine: USER or DOM\USER.
+    #[arg(long, value_name = "DOM\\USER")]
+    pub user: Option<Account>,
+    /// How the account is proved.
+    #[arg(long, value_enum, default_value_t = AuthArg::Negotiate)]
+    pub auth: AuthArg,
+    /// The KDC, for Kerberos: HOST or HOST:PORT.
+    #[arg(long, value_name = "HOST", required_if_eq("auth", "kerberos"))]
+    pub kdc: Option<String>,
+    /// Port of the resolver; that of DCOM when left out.
+    #[arg(long, default_value_t = 135, hide_short_help = true)]
+    pub dcom_port: u16,
+    /// Ask one interface only: IRASrv, or IPCHService as for Windows XP.
+    #[arg(long, value_enum, hide_short_help = true)]
+    pub interface: Option<InterfaceArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthArg {
+    /// NTLM.
+    Ntlm,
+    /// Kerberos.
+    Kerberos,
+    /// What SPNEGO agrees on.
+    Negotiate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InterfaceArg {
+    /// IRASrv: Windows Vista and later.
+    Rasrv,
+    /// IPCHService: Windows XP and Windows Server 2003.
+    Pchservice,
+}
+
+/// An account: `USER`, or `DOM\USER`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Empty when none was given.
+    pub domain: String,
+    pub user: String,
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.domain.is_empty() {
+            write!(f, "{}\\", self.domain)?;
+        }
+        f.write_str(&self.user)
+    }
+}
+
+impl std::str::FromStr for Account {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (domain, user) = text.split_once('\\').unwrap_or(("", text));
+        if user.is_empty() {
+            return Err("USER or DOM\\USER is needed");
+        }
+        Ok(Self { domain: domain.to_owned(), user: user.to_owned() })
+    }
 }
 
 /// For looking into a connection.
@@ -333,6 +482,14 @@ pub struct CryptArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum CryptCommand {
+    /// Line of a helper for `novice --helpers`: the account, and the NT hash of its password.
+    Account {
+        /// The account: USER, with which the helper may name any domain, or DOM\\USER.
+        #[arg(long, value_name = "DOM\\USER")]
+        user: Account,
+        #[command(flatten)]
+        password: Password,
+    },
     /// Encrypt a PassStub: PASS of an expertBlob, in upper-case hexadecimal digits ([MS-RAI] 6).
     PassStub {
         #[command(flatten)]
@@ -428,7 +585,7 @@ impl Password {
 /// A password that may be given.
 #[derive(Debug, ClapArgs)]
 pub struct OptionalPassword {
-    /// Password of the invitation. Other users of this machine may see it: better --password-file.
+    /// The password. Other users of this machine may see it: better --password-file.
     #[arg(long, value_parser = secret, conflicts_with = "password_file", value_name = "PW")]
     password: Option<Secret<String>>,
     /// File whose first line is the password.

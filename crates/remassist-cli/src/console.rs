@@ -158,7 +158,7 @@ impl Drop for Console<'_> {
 }
 
 /// What the other side writes must not steer the terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 

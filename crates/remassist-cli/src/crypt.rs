@@ -6,12 +6,17 @@ use remassist::channel::easy_connect::{self, PeerKey};
 use remassist::channel::session_token;
 use remassist::core::Hex;
 use remassist::invitation;
+use rpc_net::NtHash;
 
 use crate::args::{CryptArgs, CryptCommand, EasyConnectCommand, EasyConnectKey};
 use crate::{Failure, input};
 
 pub fn run(args: &CryptArgs, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.command {
+        CryptCommand::Account { user, password } => {
+            let hash = NtHash::of_password(password.read()?.expose()).to_hex();
+            writeln!(out, "{user}:{}", hash.expose())?;
+        }
         CryptCommand::PassStub { password, stub } => {
             let pass = invitation::pass_value(password.read()?.expose(), stub);
             writeln!(out, "{}", pass.expose())?;

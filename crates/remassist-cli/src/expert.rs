@@ -17,7 +17,7 @@ use crate::args::{Allow, EncryptionArg, ExpertArgs, KeyPolicyArg};
 use crate::console::{Console, Typed};
 use crate::recording::Recording;
 use crate::talk::Talk;
-use crate::{Failure, input, output};
+use crate::{Failure, input, offer, output};
 
 /// The command that saves the screen.
 const SCREENSHOT: &str = "/screenshot ";
@@ -37,12 +37,23 @@ fn failed(error: RdpError) -> Failure {
     Failure::Input(error.to_string())
 }
 
-/// What the invitation and the password let in.
-fn credentials(args: &ExpertArgs) -> Result<Credentials, Failure> {
-    let file = input::read(&args.invitation)?;
+/// What lets in: the invitation and the password, or a ticket that the machine gives.
+async fn credentials(args: &ExpertArgs, console: &mut Console<'_>) -> Result<Credentials, Failure> {
+    let invitation = match (&args.invitation, &args.offer) {
+        (Some(invitation), _) => invitation,
+        (None, Some(host)) => {
+            let ticket = offer::obtain(host, &args.account, &args.password, &args.session).await?;
+            let text = format!("{host} has given a ticket for the session of {}", ticket.user);
+            console.say("ticket", &text, json!({ "session_of": ticket.user }))?;
+            let made = Credentials::dcom(ticket.text.expose());
+            return made.map_err(|e| Failure::Input(format!("the ticket of {host}: {e}")));
+        }
+        (None, None) => return Err(Failure::Usage("an invitation is needed, or --offer".to_owned())),
+    };
+    let file = input::read(invitation)?;
     let options = DecodeOptions::TOLERANT.with_limits(input::limits());
     let document = TextDocument::<Invitation<'_>>::decode_with(&file, &options);
-    let document = document.map_err(|e| Failure::Input(format!("{}: {e}", args.invitation.display())))?;
+    let document = document.map_err(|e| Failure::Input(format!("{}: {e}", invitation.display())))?;
     let password = args.password.read()?;
     let password = password.as_ref().map(|p| p.expose().as_str());
     let made = Credentials::from_invitation(&document.value.content, password);
@@ -50,7 +61,7 @@ fn credentials(args: &ExpertArgs) -> Result<Credentials, Failure> {
 }
 
 async fn help(args: &ExpertArgs, console: &mut Console<'_>) -> Result<(), Failure> {
-    let mut config = ExpertConfig::new(credentials(args)?);
+    let mut config = ExpertConfig::new(credentials(args, console).await?);
     config.options.name.clone_from(&args.name);
     config.user_name.clone_from(&args.name);
     config.key_policy = match args.key_policy {

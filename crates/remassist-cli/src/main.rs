@@ -12,11 +12,13 @@ mod demo;
 mod detect;
 mod encode;
 mod expert;
+mod helpers;
 mod input;
 mod inspect;
 mod invite;
 mod kinds;
 mod novice;
+mod offer;
 mod output;
 mod recording;
 mod shown;
@@ -70,5 +72,7 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Novice(args) => novice::run(&args, out),
         Command::Expert(args) => expert::run(&args, out),
+        Command::Sessions(args) => offer::sessions(&args, out),
+        Command::Ticket(args) => offer::ticket(&args, out),
     }
 }

@@ -7,11 +7,12 @@ use ra_rdp::{
     Caller, InputEvent, NewInvitation, NoviceConnection, NoviceOptions, NoviceServer, RdpError, Security,
 };
 use remassist::session::{Attempts, Credentials, Event, NoviceConfig};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Receiver};
 
 use crate::args::{EncryptionArg, NoviceArgs};
 use crate::console::{Console, Typed};
+use crate::helpers::{self, Helpers, Told};
 use crate::invite;
 use crate::recording::Recording;
 use crate::talk::Talk;
@@ -42,14 +43,24 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
     args.display.open(mpsc::channel(INPUT).0).map_err(|e| Failure::Usage(e.to_string()))?;
     let recording = args.logs.record.as_deref().map(Recording::create).transpose()?;
     let mut server = bind(args).await?;
-    let credentials = invitation(args, &server, console)?;
+    let mut helpers = Helpers::start(&args.offers, &args.addresses, &server).await?;
+    let invited = invitation(args, &server, console)?;
+    if let Some(helpers) = &helpers {
+        tell(console, helpers.listening())?;
+    }
     let mut attempts = Attempts::new(ATTEMPTS);
     loop {
         let caller = tokio::select! {
             caller = server.accept() => caller.map_err(failed)?,
+            told = helpers::told(&mut helpers) => {
+                tell(console, told)?;
+                continue;
+            }
             quit = quit(console), if console.is_terminal() => return quit,
         };
-        let connecting = connect(args, &server, caller, &credentials, attempts);
+        let mut credentials: Vec<Credentials> = invited.iter().cloned().collect();
+        credentials.extend(helpers.iter().flat_map(Helpers::credentials));
+        let connecting = connect(args, &server, caller, credentials, attempts);
         let connected = tokio::select! {
             connected = connecting => connected?,
             quit = quit(console), if console.is_terminal() => return quit,
@@ -65,11 +76,18 @@ async fn serve(args: &NoviceArgs, console: &mut Console<'_>) -> Result<(), Failu
             connection.record(recording.recorder());
         }
         let talk = Talk::new(console, &args.allow, &args.receive_dir);
-        let established = session(talk, &mut server, &mut connection, keys).await?;
+        let established = session(talk, &mut server, &mut connection, keys, &mut helpers).await?;
+        if let Some(helpers) = &helpers {
+            helpers.session_ended();
+        }
         if let Some(error) = recording.as_ref().and_then(Recording::error) {
             console.complain(&format!("the recording has an end too early: {error}"))?;
         }
         attempts = connection.session().attempts();
+        if invited.is_none() {
+            // Nobody can try passwords on a ticket, so nobody who tries can end this.
+            attempts = Attempts::new(ATTEMPTS);
+        }
         if attempts.left() == 0 {
             return Err(Failure::Input("too many failed attempts".to_owned()));
         }
@@ -96,29 +114,51 @@ async fn bind(args: &NoviceArgs) -> Result<NoviceServer, Failure> {
     NoviceServer::bind(&args.listen, options).await.map_err(failed)
 }
 
-/// Writes the invitation. What the expert has to know in the end.
+fn tell(console: &mut Console<'_>, told: Told) -> Result<(), Failure> {
+    console.say(told.name, &told.text, told.details)
+}
+
+/// Writes the invitation, if one is wanted. What the expert has to know in the end.
 fn invitation(
     args: &NoviceArgs,
     server: &NoviceServer,
     console: &mut Console<'_>,
-) -> Result<Credentials, Failure> {
+) -> Result<Option<Credentials>, Failure> {
+    let Some(path) = &args.invitation else {
+        listening(server, console, "listening", json!({}))?;
+        return Ok(None);
+    };
+    let missing = || Failure::Usage("a password is needed: --password or --password-file".to_owned());
     let made = server.invite(NewInvitation {
         file_type: invite::file_type(args.file_type),
         name: args.name.clone(),
         minutes: args.minutes,
-        password: args.password.read()?,
+        password: args.password.read()?.ok_or_else(missing)?,
         addresses: invite::endpoints(&args.addresses)?,
     });
     let made = made.map_err(invite::unusable)?;
-    output::save(&args.invitation, made.file.expose().as_bytes())
-        .map_err(|e| Failure::Usage(format!("{}: {e}", args.invitation.display())))?;
+    output::save(path, made.file.expose().as_bytes())
+        .map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
     let addresses: Vec<String> = made.addresses.iter().map(ToString::to_string).collect();
-    let file = args.invitation.display();
-    let told = format!("listening on {}; the invitation is {file}", addresses.join(", "));
+    let told = format!("listening on {}; the invitation is {}", addresses.join(", "), path.display());
+    listening(server, console, &told, json!({ "addresses": addresses }))?;
+    Ok(Some(made.credentials))
+}
+
+fn listening(
+    server: &NoviceServer,
+    console: &mut Console<'_>,
+    text: &str,
+    mut details: Value,
+) -> Result<(), Failure> {
     let listening = server.addresses().map_err(failed)?;
     let listening: Vec<String> = listening.iter().map(ToString::to_string).collect();
-    console.say("listening", &told, json!({ "addresses": addresses, "listening": listening }))?;
-    Ok(made.credentials)
+    if let Some(details) = details.as_object_mut() {
+        details.insert("listening".to_owned(), json!(listening));
+    }
+    let text =
+        if text == "listening" { format!("listening on {}", listening.join(", ")) } else { text.to_owned() };
+    console.say("listening", &text, details)
 }
 
 /// Comes back when the person at the terminal wants no expert any more.
@@ -138,10 +178,10 @@ async fn connect(
     args: &NoviceArgs,
     server: &NoviceServer,
     caller: Caller,
-    credentials: &Credentials,
+    credentials: Vec<Credentials>,
     attempts: Attempts,
 ) -> Result<Result<(NoviceConnection, Receiver<InputEvent>), RdpError>, Failure> {
-    let mut config = NoviceConfig::new([credentials.clone()]);
+    let mut config = NoviceConfig::new(credentials);
     config.options.name.clone_from(&args.name);
     let (typed, keys) = mpsc::channel(INPUT);
     let (display, input) = args.display.open(typed).map_err(|e| Failure::Input(e.to_string()))?;
@@ -155,6 +195,7 @@ async fn session(
     server: &mut NoviceServer,
     connection: &mut NoviceConnection,
     mut keys: Receiver<InputEvent>,
+    helpers: &mut Option<Helpers>,
 ) -> Result<bool, Failure> {
     let (mut established, mut listening) = (false, true);
     loop {
@@ -180,6 +221,10 @@ async fn session(
                 talk.tell_progress(connection)?;
                 continue;
             }
+            told = helpers::told(helpers) => {
+                tell(talk.console, told)?;
+                continue;
+            }
             // One expert at a time.
             caller = server.accept(), if listening => {
                 match caller {
@@ -189,7 +234,12 @@ async fn session(
                 continue;
             }
         };
-        established |= matches!(event, Event::Established(_));
+        if matches!(event, Event::Established(_)) {
+            established = true;
+            if let Some(helpers) = &*helpers {
+                helpers.session_began();
+            }
+        }
         talk.event(connection, &event)?;
         if matches!(event, Event::ShareScreen) {
             let started = connection.session().view_started();

@@ -72,16 +72,15 @@ fn value(entry: &TraceEntry, bytes: &[u8], show_secrets: bool) -> String {
         return format!("<secret, {} bytes>", bytes.len());
     }
     let mut text = match entry.format {
-        Format::Uint => match number(bytes) {
-            small @ ..=0xFF => small.to_string(),
-            large => format!("{large} ({large:#x})"),
-        },
+        Format::Uint => decimal(number(bytes)),
+        Format::UintBe => decimal(number_be(bytes)),
         Format::Int => {
             let unused = 64_u32.saturating_sub(u32::try_from(bytes.len()).unwrap_or(8).saturating_mul(8));
             (number(bytes).wrapping_shl(unused).cast_signed().wrapping_shr(unused)).to_string()
         }
         Format::Flags => format!("{:#x}", number(bytes)),
-        Format::Guid => guid(bytes),
+        Format::Guid => guid(bytes, number),
+        Format::GuidBe => guid(bytes, number_be),
         Format::Utf8 => quoted(String::from_utf8_lossy(bytes).chars()),
         Format::Utf16Le => quoted(char::decode_utf16(Utf16Le::from(bytes).units()).map(replaced)),
         Format::Utf16Be => {
@@ -104,7 +103,18 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 
-fn guid(bytes: &[u8]) -> String {
+fn number_be(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+fn decimal(number: u64) -> String {
+    match number {
+        small @ ..=0xFF => small.to_string(),
+        large => format!("{large} ({large:#x})"),
+    }
+}
+
+fn guid(bytes: &[u8], number: fn(&[u8]) -> u64) -> String {
     let part = |range: std::ops::Range<usize>| bytes.get(range).unwrap_or_default();
     let plain = |range| hex(part(range));
     let (a, b, c) = (number(part(0..4)), number(part(4..6)), number(part(6..8)));

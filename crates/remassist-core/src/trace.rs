@@ -12,12 +12,16 @@ pub enum Format {
     Group,
     /// A little-endian unsigned number of the entry's length.
     Uint,
+    /// A big-endian unsigned number of the entry's length.
+    UintBe,
     /// A little-endian signed number of the entry's length.
     Int,
     /// A little-endian bit field of the entry's length.
     Flags,
     /// A GUID in packet form ([MS-DTYP] 2.3.4.2).
     Guid,
+    /// A GUID whose numbers are big-endian, as its text has them.
+    GuidBe,
     /// UTF-8 text.
     Utf8,
     /// UTF-16LE text.

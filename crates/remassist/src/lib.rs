@@ -5,6 +5,8 @@ pub use remassist_core as core;
 
 #[cfg(feature = "comqc")]
 pub use comqc_format as comqc;
+#[cfg(feature = "rpc")]
+pub use dce_rpc as rpc;
 #[cfg(feature = "ndr")]
 pub use ndr_oaut as ndr;
 #[cfg(feature = "channel")]

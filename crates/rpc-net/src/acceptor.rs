@@ -25,7 +25,7 @@ enum State {
     Chosen(Offer),
     /// The challenge was sent.
     Challenged(Box<Handshake>, Option<Offer>),
-    Ready(Session),
+    Ready(Box<Session>),
     Failed,
 }
 
@@ -136,7 +136,7 @@ impl Acceptor {
         let session = handshake.authenticate(&token, &message, &hash);
         let mut session = session.filter(|_| known).ok_or(RefusedLogon::WrongCredentials)?;
         let Some(offer) = offer else {
-            self.state = State::Ready(session);
+            self.state = State::Ready(Box::new(session));
             return Ok(Step { token: Vec::new(), done: true });
         };
         let answer = match mic {
@@ -150,7 +150,7 @@ impl Acceptor {
             None if offer.first && !message.has_mic => None,
             None => return Err(RefusedLogon::BadToken),
         };
-        self.state = State::Ready(session);
+        self.state = State::Ready(Box::new(session));
         Ok(Step { token: Response::answer(NegState::AcceptCompleted, false, None, answer), done: true })
     }
 

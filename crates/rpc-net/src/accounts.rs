@@ -23,7 +23,8 @@ impl NtHash {
     /// The hash of a password.
     #[must_use]
     pub fn of_password(password: &str) -> Self {
-        let units: Secret<Vec<u8>> = Secret::new(password.encode_utf16().flat_map(u16::to_le_bytes).collect());
+        let units: Secret<Vec<u8>> =
+            Secret::new(password.encode_utf16().flat_map(u16::to_le_bytes).collect());
         Self::new(Md4::digest(units.expose()).into())
     }
 
@@ -146,7 +147,8 @@ impl MemoryAccounts {
                 Some((domain, user)) => (Some(domain), user),
                 None => (None, name),
             };
-            let hash = NtHash::from_hex(hash).filter(|_| !user.is_empty() && !user.contains('\\')).ok_or(wrong)?;
+            let hash =
+                NtHash::from_hex(hash).filter(|_| !user.is_empty() && !user.contains('\\')).ok_or(wrong)?;
             accounts.insert(domain, user, hash);
         }
         Ok(accounts)

@@ -88,30 +88,39 @@ pub enum AuditEvent {
 
 /// Why a connection was refused.
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedConnection {
     /// There are too many.
+    #[error("too many connections")]
     TooMany,
     /// There are too many from this address.
+    #[error("too many connections from this address")]
     TooManyFromAddress,
     /// Too many logons from this address failed.
+    #[error("too many failed logons from this address")]
     FailedLogons,
 }
 
 /// Why a logon was refused.
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedLogon {
     /// No such account, or another password. Which of them is not told, not even here.
+    #[error("no such account, or another password")]
     WrongCredentials,
     /// The first signature is wrong.
+    #[error("a wrong signature")]
     WrongSignature,
     /// Nobody: a logon without user.
+    #[error("a logon without user")]
     Anonymous,
     /// What came is no token, or does not offer what is asked for.
+    #[error("no token, or not one of what is asked for")]
     BadToken,
     /// Too many logons from this address failed.
+    #[error("too many failed logons from this address")]
     FailedLogons,
     /// The accounts cannot be read.
+    #[error("{0}")]
     Accounts(AccountsError),
 }

@@ -149,11 +149,12 @@ impl Connection {
         let failure = Failure::default();
         let mut security = None;
         if let Some(credentials) = credentials {
-            let level = if level.effective() == AuthLevel::PACKET { AuthLevel::INTEGRITY } else { level.effective() };
+            let level =
+                if level.effective() == AuthLevel::PACKET { AuthLevel::INTEGRITY } else { level.effective() };
             let context_id = self.inner.next_security.fetch_add(1, Ordering::Relaxed);
             let key = ContextKey { auth_type: mechanism.auth_type(), auth_level: level, context_id };
             let initiator = Initiator::new(credentials, mechanism, level, failure.clone()).await?;
-            security = Some((key, initiator));
+            security = Some(Box::new((key, initiator)));
         }
         let (reply, answer) = oneshot::channel();
         let bound = self.ask(Command::Bind { interface, security, failure, reply }, answer).await?;

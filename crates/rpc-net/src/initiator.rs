@@ -8,8 +8,8 @@ use sspi::generator::GeneratorState;
 use sspi::ntlm::NtlmConfig;
 use sspi::{
     AuthIdentity, AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialUse, CredentialsBuffers,
-    DataRepresentation, EncryptionFlags, ErrorKind, Kerberos, KerberosConfig, Negotiate, NegotiateConfig, Ntlm,
-    SecurityBuffer, SecurityBufferFlags, SecurityBufferRef, SecurityStatus, Sspi, SspiImpl, Username,
+    DataRepresentation, EncryptionFlags, ErrorKind, Kerberos, KerberosConfig, Negotiate, NegotiateConfig,
+    Ntlm, SecurityBuffer, SecurityBufferFlags, SecurityBufferRef, SecurityStatus, Sspi, SspiImpl, Username,
 };
 
 use crate::credentials::{Credentials, Mechanism};
@@ -263,7 +263,6 @@ async fn advance<T: Sspi + SspiImpl>(
         }
     };
     drop(generator);
-    drop(builder);
     let [output] = output;
     Ok((output.buffer, result.status == SecurityStatus::Ok))
 }

@@ -21,7 +21,14 @@ pub(crate) async fn ask(request: &NetworkRequest) -> sspi::Result<Vec<u8>> {
     let exchange = async {
         match request.protocol {
             NetworkProtocol::Tcp => tcp(host, port, &request.data).await,
-            NetworkProtocol::Udp => udp(host, port, &request.data).await,
+            NetworkProtocol::Udp => {
+                let reply = udp(host, port, &request.data).await?;
+                if !is_too_big(&reply) {
+                    return Ok(reply);
+                }
+                let len = u32::try_from(request.data.len()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                tcp(host, port, &with_length(len, &request.data)).await
+            }
             _ => Err(std::io::ErrorKind::Unsupported.into()),
         }
     };
@@ -59,6 +66,13 @@ async fn udp(host: &str, port: u16, data: &[u8]) -> std::io::Result<Vec<u8>> {
             return Ok(with_length(len, &reply));
         }
     }
+}
+
+/// Whether the answer is KRB-ERROR with KRB_ERR_RESPONSE_TOO_BIG, 52: TCP is to be used then (RFC 4120 7.2.1).
+fn is_too_big(reply: &[u8]) -> bool {
+    const ERROR: u8 = 0x7E;
+    const CODE: &[u8] = &[0xA6, 0x03, 0x02, 0x01, 52];
+    reply.get(4) == Some(&ERROR) && reply.windows(CODE.len()).any(|window| window == CODE)
 }
 
 fn with_length(len: u32, message: &[u8]) -> Vec<u8> {

@@ -19,6 +19,6 @@ pub use error::{Error, SecurityCode};
 pub use server::{Caller, IncomingCall, Server, ServerOptions, Service};
 
 pub use dce_rpc::{
-    AuthLevel, ByteOrder, ContextReason, ContextResult, Features, Options, Reason, RejectReason, Refusal, Status,
-    SyntaxId,
+    AuthLevel, ByteOrder, ContextReason, ContextResult, Features, Options, Reason, Refusal, RejectReason,
+    Status, SyntaxId,
 };

@@ -126,7 +126,6 @@ impl Default for ServerOptions {
         let mut rpc = Options::default();
         rpc.max_security = 32;
         rpc.max_contexts = 64;
-        rpc.max_calls = 16;
         Self {
             rpc,
             max_connections: 256,

@@ -31,12 +31,22 @@ pub fn numbers<'a, T: Decode<'a>>(input: &'a [u8]) -> Vec<Vec<u8>> {
     let options = DecodeOptions::TOLERANT.with_trace(true);
     let Ok(decoded) = T::decode_with(input, &options) else { return Vec::new() };
     let mut out = Vec::new();
-    for entry in
-        decoded.trace.iter().filter(|e| matches!(e.format, Format::Uint | Format::Int | Format::Flags))
-    {
+    for entry in &decoded.trace {
+        let big_endian = match entry.format {
+            Format::Uint | Format::Int | Format::Flags => false,
+            Format::UintBe => true,
+            _ => continue,
+        };
         let range = entry.offset..entry.offset + entry.len;
+        // In the order of the field from little-endian, and back.
+        let ordered = |bytes: &mut [u8]| {
+            if big_endian {
+                bytes.reverse()
+            }
+        };
         let mut wide = [0; 8];
         wide[..entry.len].copy_from_slice(&input[range.clone()]);
+        ordered(&mut wide[..entry.len]);
         let value = u64::from_le_bytes(wide);
         let around = [-9, -8, -4, -2, -1, 1, 2, 4, 8, 9].map(|d| value.wrapping_add_signed(d));
         let half = 1_u64 << (8 * entry.len - 1);
@@ -44,6 +54,7 @@ pub fn numbers<'a, T: Decode<'a>>(input: &'a [u8]) -> Vec<Vec<u8>> {
             if new != value {
                 let mut damaged = input.to_vec();
                 damaged[range.clone()].copy_from_slice(&new.to_le_bytes()[..entry.len]);
+                ordered(&mut damaged[range.clone()]);
                 out.push(damaged);
             }
         }

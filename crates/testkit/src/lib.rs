@@ -7,5 +7,6 @@ pub mod laws;
 pub mod oracles;
 pub mod pair;
 pub mod rdp;
+pub mod rpc;
 pub mod sample;
 pub mod vectors;

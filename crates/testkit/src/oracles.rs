@@ -10,6 +10,7 @@ mod invitation;
 mod ndr;
 mod rccommand;
 mod rdp;
+mod rpc;
 mod session;
 mod standard_security;
 
@@ -29,6 +30,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         ndr::ALL,
         rccommand::ALL,
         rdp::ALL,
+        rpc::ALL,
         session::ALL,
         standard_security::ALL,
     ]

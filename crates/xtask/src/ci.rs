@@ -19,7 +19,7 @@ const STEPS: &[Step] = &[
     ("windows", lanes::windows),
     ("miri", lanes::miri),
     ("fuzz smoke", fuzz::smoke),
-    ("interop", || interop::interop(interop::Options::default())),
+    ("interop", || interop::interop(&interop::Options::default())),
     ("test", test),
 ];
 

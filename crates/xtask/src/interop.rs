@@ -1,9 +1,12 @@
 //! Real peers. docs/interop.md tells what each scenario proves.
 
+mod dcom;
+mod impacket;
 mod novice;
 mod paint;
 mod program;
 mod relay;
+mod samba;
 mod screen;
 mod shadow;
 mod tshark;
@@ -28,10 +31,11 @@ use crate::run::{Outcome, Result, apt, installed, output, root, sh};
 const DEADLINE: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "Pass123!";
 
-type Scenario = (&'static str, fn(&Lane) -> Result);
+/// By its name, with what scenarios share.
+type Scenario<T> = (&'static str, fn(&T) -> Result);
 
 /// xfreerdp as expert.
-const EXPERTS: &[Scenario] = &[
+const EXPERTS: &[Scenario<Lane>] = &[
     ("a type 2 invitation brings the expert to our address", type_2),
     ("a type 2 invitation with the wrong password does not", type_2_wrong_password),
     ("a type 1 invitation brings the expert to our address", type_1),
@@ -47,7 +51,7 @@ const EXPERTS: &[Scenario] = &[
 ];
 
 /// freerdp-shadow-cli as novice.
-const NOVICES: &[Scenario] = &[
+const NOVICES: &[Scenario<Lane>] = &[
     ("our expert sees what freerdp-shadow-cli shares: TLS", shadow::tls),
     ("our expert sees it without any encryption", shadow::rdp),
     ("our expert sees it with RC4", shadow::rc4),
@@ -69,14 +73,41 @@ pub struct Options {
     pub keep: Option<PathBuf>,
 }
 
-/// Runs the scenarios, a failed one twice.
-pub fn interop(options: Options) -> Result<Outcome> {
+impl Options {
+    fn choose<T>(&self, scenarios: &mut Vec<Scenario<T>>) {
+        scenarios.retain(|(name, _)| self.only.as_deref().is_none_or(|only| name.contains(only)));
+    }
+
+    /// The folder of a part of the lane, and whether it stays.
+    fn folder(&self, part: &str) -> Result<(PathBuf, bool)> {
+        let other = || std::env::temp_dir().join(format!("remassist-interop-{}-{part}", std::process::id()));
+        let folder = self.keep.clone().unwrap_or_else(other);
+        Ok((std::path::absolute(folder).map_err(|e| e.to_string())?, self.keep.is_some()))
+    }
+}
+
+/// Runs the scenarios, a failed one twice. Those of RDP and those of DCOM do not need each other's peers.
+pub fn interop(options: &Options) -> Result<Outcome> {
+    let outcomes = [rdp(options)?, dcom(options)?];
+    let told = outcomes.iter().map(|outcome| match outcome {
+        Outcome::Passed(what) => what.clone(),
+        Outcome::Skipped(why) => format!("SKIPPED: {why}"),
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    let nothing = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Skipped(_)));
+    Ok(if nothing { Outcome::Skipped(told) } else { Outcome::Passed(told) })
+}
+
+fn skipped(what: &str) {
+    println!("!!!! SKIPPED: {what} not installed and cannot be !!!!");
+}
+
+fn rdp(options: &Options) -> Result<Outcome> {
     let has_experts = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
     let has_novices = || installed("freerdp-shadow-cli");
     if !has_experts() || !has_novices() || !tshark::is_there() {
         apt("freerdp2-x11 freerdp2-shadow-x11 xvfb xdotool tshark");
     }
-    let skipped = |what: &str| println!("!!!! SKIPPED: {what} not installed and cannot be !!!!");
     if !has_experts() {
         skipped("xfreerdp, Xvfb and xdotool are");
         return Ok(Outcome::Skipped("no xfreerdp, Xvfb or xdotool".into()));
@@ -90,8 +121,12 @@ pub fn interop(options: Options) -> Result<Outcome> {
     if !tshark::is_there() {
         skipped("tshark is");
     }
-    let program = match options.program {
-        Some(path) => path,
+    options.choose(&mut scenarios);
+    if scenarios.is_empty() {
+        return Ok(Outcome::Passed("no scenario of RDP".into()));
+    }
+    let program = match &options.program {
+        Some(path) => path.clone(),
         None => {
             sh("cargo build --quiet -p remassist-cli")?;
             let folder =
@@ -101,21 +136,47 @@ pub fn interop(options: Options) -> Result<Outcome> {
     };
     let version = output("dpkg-query -W -f ${Version} freerdp2-x11").unwrap_or_else(|| "unknown".into());
     println!("peer: freerdp2-x11 {version}");
-    let lane = Lane::new(program, options.keep)?;
-    let only = options.only.unwrap_or_default();
-    scenarios.retain(|(name, _)| name.contains(&only));
-    for (name, scenario) in &scenarios {
+    let (folder, keep) = options.folder("rdp")?;
+    run_all(&scenarios, &Lane::new(program, folder, keep)?)?;
+    Ok(Outcome::Passed(format!("{} scenarios with freerdp2-x11 {version}", scenarios.len())))
+}
+
+fn dcom(options: &Options) -> Result<Outcome> {
+    let (folder, keep) = options.folder("dcom")?;
+    let Some(peers) = dcom::Peers::find(&folder)? else {
+        skipped("impacket is");
+        return Ok(Outcome::Skipped("no impacket".into()));
+    };
+    let (mut scenarios, missing) = peers.scenarios();
+    missing.iter().for_each(|what| skipped(&format!("{what} is")));
+    let samba = output("dpkg-query -W -f ${Version} samba").unwrap_or_else(|| "none".into());
+    println!("peers: impacket {}, samba {samba}", peers.impacket.version);
+    options.choose(&mut scenarios);
+    let result = run_all(&scenarios, &peers);
+    if !keep {
+        let _gone = fs::remove_dir_all(&folder);
+    }
+    result?;
+    Ok(Outcome::Passed(format!(
+        "{} scenarios with impacket {} and samba {samba}",
+        scenarios.len(),
+        peers.impacket.version
+    )))
+}
+
+fn run_all<T>(scenarios: &[Scenario<T>], shared: &T) -> Result {
+    for (name, scenario) in scenarios {
         let begun = Instant::now();
-        let result = scenario(&lane).or_else(|first| {
+        let result = scenario(shared).or_else(|first| {
             println!("{name}: {first}; once more");
-            scenario(&lane)
+            scenario(shared)
         });
         match result {
             Ok(()) => println!("ok: {name} ({:.1} s)", begun.elapsed().as_secs_f64()),
             Err(e) => return Err(format!("{name}: {e}")),
         }
     }
-    Ok(Outcome::Passed(format!("{} scenarios with freerdp2-x11 {version}", scenarios.len())))
+    Ok(())
 }
 
 fn type_2(lane: &Lane) -> Result {
@@ -197,10 +258,7 @@ struct Lane {
 }
 
 impl Lane {
-    fn new(program: PathBuf, keep: Option<PathBuf>) -> Result<Self> {
-        let other = || std::env::temp_dir().join(format!("remassist-interop-{}", std::process::id()));
-        let (keep, folder) = (keep.is_some(), keep.unwrap_or_else(other));
-        let folder = std::path::absolute(folder).map_err(|e| e.to_string())?;
+    fn new(program: PathBuf, folder: PathBuf, keep: bool) -> Result<Self> {
         let xvfb = Xvfb::start(&folder.join("expert"), "1024x768")?;
         Ok(Self { program, folder, keep, tshark: tshark::is_there(), xvfb })
     }

@@ -10,12 +10,13 @@ const NO_STD: &[(&str, &str)] = &[
     ("ra-channel", ""),
     ("ra-channel", "crypto"),
     ("comqc-format", ""),
+    ("dce-rpc", ""),
     ("ndr-oaut", ""),
     ("rdp-standard-security", ""),
 ];
 
 /// Crates that need an operating system: layer 3 and above.
-const NEED_A_SYSTEM: &[&str] = &["ra-rdp"];
+const NEED_A_SYSTEM: &[&str] = &["ra-rdp", "rpc-net"];
 /// Features of the facade that bring them.
 const SYSTEM_FEATURES: &[&str] = &["rdp"];
 

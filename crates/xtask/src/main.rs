@@ -62,7 +62,7 @@ fn dispatch(task: &str, mut arguments: Vec<String>) -> Result {
             let only = option(&mut arguments, "--only")?;
             let keep = option(&mut arguments, "--keep")?;
             none_left(&arguments)?;
-            interop::interop(interop::Options { program, only, keep })
+            interop::interop(&interop::Options { program, only, keep })
                 .map(|outcome| println!("interop: {outcome}"))
         }
         _ => Err(USAGE.into()),

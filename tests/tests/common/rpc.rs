@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use rpc_net::{
-    Audit, AuditEvent, AuthLevel, ConnectOptions, Connection, Credentials, IncomingCall, Interface, MemoryAccounts,
-    Server, ServerOptions, Service, Status, SyntaxId,
+    Audit, AuditEvent, AuthLevel, ConnectOptions, Connection, Credentials, IncomingCall, Interface,
+    MemoryAccounts, Server, ServerOptions, Service, Status, SyntaxId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -140,6 +140,11 @@ pub fn accounts() -> MemoryAccounts {
     MemoryAccounts::new().with(None, "alice", PASSWORD)
 }
 
+pub fn echo() -> Arc<Echo> {
+    let gate = Semaphore::new(0);
+    Arc::new(Echo { gate, waiting: Mutex::default(), changed: Default::default() })
+}
+
 pub async fn serve(options: ServerOptions) -> (Server, Arc<Kept>) {
     let (server, audit, _) = serve_echo(options).await;
     (server, audit)
@@ -148,8 +153,7 @@ pub async fn serve(options: ServerOptions) -> (Server, Arc<Kept>) {
 pub async fn serve_echo(options: ServerOptions) -> (Server, Arc<Kept>, Arc<Echo>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let audit = Arc::new(Kept::default());
-    let gate = Semaphore::new(0);
-    let echo = Arc::new(Echo { gate, waiting: Mutex::default(), changed: Default::default() });
+    let echo = echo();
     let service = Arc::clone(&echo);
     let kept = Arc::clone(&audit);
     let server = Server::serve(vec![listener], service, Arc::new(accounts()), kept, options).unwrap();
@@ -163,4 +167,60 @@ pub fn options() -> ConnectOptions {
 pub async fn interface(server: &Server, options: &ConnectOptions) -> Interface {
     let connection = Connection::connect(server.local_addrs()[0], options).await.unwrap();
     connection.interface(INTERFACE).await.unwrap()
+}
+
+/// What becomes of a PDU on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Pass,
+    /// The connection is cut in its place.
+    Cut,
+    /// It and all that follows in this direction never arrive.
+    Stall,
+}
+
+/// A relay for one connection: `edit` sees each PDU, with whether it is the client's and its number in its direction.
+pub async fn relay(
+    server: std::net::SocketAddr,
+    edit: impl Fn(bool, usize, &mut Vec<u8>) -> Fate + Send + Sync + 'static,
+) -> std::net::SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let server = tokio::net::TcpStream::connect(server).await.unwrap();
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        tokio::select! {
+            () = forward(from_client, to_server, |n, pdu| edit(true, n, pdu)) => {}
+            () = forward(from_server, to_client, |n, pdu| edit(false, n, pdu)) => {}
+        }
+    });
+    address
+}
+
+async fn forward(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    edit: impl Fn(usize, &mut Vec<u8>) -> Fate,
+) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    for number in 0.. {
+        let mut pdu = vec![0; 16];
+        if from.read_exact(&mut pdu).await.is_err() {
+            return;
+        }
+        pdu.resize(usize::from(u16::from_le_bytes([pdu[8], pdu[9]])), 0);
+        if from.read_exact(&mut pdu[16..]).await.is_err() {
+            return;
+        }
+        match edit(number, &mut pdu) {
+            Fate::Pass => {}
+            Fate::Cut => return,
+            Fate::Stall => std::future::pending().await,
+        }
+        if to.write_all(&pdu).await.is_err() {
+            return;
+        }
+    }
 }

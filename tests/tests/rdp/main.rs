@@ -10,4 +10,5 @@ mod relay;
 mod screen;
 mod security;
 mod session;
+mod tickets;
 mod tools;

@@ -1,5 +1,7 @@
 //! Every method, with what it asks and what it answers.
 
+use core::fmt;
+
 use ndr_oaut::{Ndr, Reader, Writer};
 use remassist_core::{At, DecodeError};
 use uuid::Uuid;
@@ -30,6 +32,9 @@ pub trait Call {
     type Request<'a>: Ndr<'a>;
     /// Its \[out\] parameters and result.
     type Response<'a>: Ndr<'a>;
+
+    /// The same response, borrowed from nobody.
+    fn owned(response: Self::Response<'_>) -> Self::Response<'static>;
 }
 
 macro_rules! methods {
@@ -125,6 +130,10 @@ macro_rules! methods {
                 const METHOD: Method = Method::$name;
                 type Request<'a> = $request;
                 type Response<'a> = $response;
+
+                fn owned<'a>(response: $response) -> Self::Response<'static> {
+                    response.own()
+                }
             }
         )*
     };
@@ -238,6 +247,13 @@ methods! {
         "RemoteGetClassObject", RemoteGetClassObjectRequest<'a> => ActivationResponse<'a>;
     RemoteCreateInstance = IID_IREMOTESCMACTIVATOR 4, "[MS-DCOM]" "3.1.2.5.2.3.3" "IRemoteSCMActivator"
         "RemoteCreateInstance", RemoteCreateInstanceRequest<'a> => ActivationResponse<'a>;
+}
+
+/// `Interface::Method`.
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.interface_name(), self.name())
+    }
 }
 
 impl Method {

@@ -4,8 +4,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::Md5;
 use remassist_core::constant_time_eq;
 use sspi::{
-    AuthIdentity, AuthIdentityBuffers, BufferType, DataRepresentation, Ntlm, SecurityBuffer, ServerRequestFlags, Sspi,
-    SspiEx, SspiImpl, Username,
+    AuthIdentity, AuthIdentityBuffers, BufferType, DataRepresentation, Ntlm, SecurityBuffer,
+    ServerRequestFlags, Sspi, SspiEx, SspiImpl, Username,
 };
 use zeroize::Zeroizing;
 
@@ -46,7 +46,12 @@ impl Authenticate {
         let names = Names { domain: text(field(token, 28)?)?, user: text(field(token, 36)?)? };
         let Some((proof, proved)) = response.split_first_chunk() else {
             // Nobody: the response is empty.
-            return names.user.is_empty().then(|| Self { names, proof: [0; 16], proved: Vec::new(), has_mic: false });
+            return names.user.is_empty().then(|| Self {
+                names,
+                proof: [0; 16],
+                proved: Vec::new(),
+                has_mic: false,
+            });
         };
         let has_mic = has_mic(proved.get(28..)?)?;
         Some(Self { names, proof: *proof, proved: Vec::from(proved), has_mic })

@@ -32,7 +32,10 @@ impl Session {
     pub(super) const SIGNATURE: usize = 16;
 
     pub(super) fn new(key: &[u8]) -> Self {
-        Self { send: Direction::new(key, "server", "client"), receive: Direction::new(key, "client", "server") }
+        Self {
+            send: Direction::new(key, "server", "client"),
+            receive: Direction::new(key, "client", "server"),
+        }
     }
 
     pub(super) fn protect(&mut self, message: &mut Message<'_>) -> [u8; Self::SIGNATURE] {

@@ -36,7 +36,7 @@ pub(super) struct Bound {
 pub(super) enum Command {
     Bind {
         interface: SyntaxId,
-        security: Option<(ContextKey, Initiator)>,
+        security: Option<Box<(ContextKey, Initiator)>>,
         failure: Failure,
         reply: oneshot::Sender<Result<Bound, Error>>,
     },
@@ -197,11 +197,11 @@ impl Driver {
             Command::Bind { .. } if self.binding.is_some() => Some(command),
             Command::Bind { interface, mut security, failure, reply } => {
                 let several = self.client.features().contains(Features::SECURITY_CONTEXT_MULTIPLEXING);
-                let mut id = security.as_ref().map(|(key, _)| key.context_id);
+                let mut id = security.as_ref().map(|security| security.0.context_id);
                 if let Some(first) = self.first_security.filter(|_| !several && id.is_some()) {
                     (security, id) = (None, Some(first));
                 }
-                match self.client.bind(now, interface, security) {
+                match self.client.bind(now, interface, security.map(|security| *security)) {
                     Ok(_) => self.binding = Some(Binding { security: id, failure, reply }),
                     Err(misuse) => {
                         let _ = reply.send(Err(Error::Misuse(misuse)));

@@ -48,6 +48,15 @@ impl<S: Service> Host for Desk<S> {
     fn accept(&mut self, auth_type: AuthType, auth_level: AuthLevel) -> Option<Acceptor> {
         Acceptor::new(Arc::clone(&self.shared), self.peer, auth_type, auth_level)
     }
+
+    fn minimum_level(&mut self, interface: &SyntaxId, opnum: u16) -> AuthLevel {
+        self.service.minimum_level(interface, opnum).effective()
+    }
+
+    fn refused(&mut self, interface: &SyntaxId, opnum: u16, level: AuthLevel) {
+        let (peer, interface) = (self.peer, *interface);
+        self.shared.audit.event(&AuditEvent::CallRefused { peer, interface, opnum, level });
+    }
 }
 
 /// A call under way.
@@ -81,7 +90,10 @@ enum Next {
     Wrote(usize),
     Done(Result<(task::Id, Answer), JoinError>),
     Late,
+    /// The server is shut down.
     End,
+    /// The server is gone.
+    Stop,
 }
 
 pub(super) async fn run<S: Service>(
@@ -136,7 +148,7 @@ impl<S: Service> Connection<S> {
                 }
                 Some(done) = self.calls.join_next_with_id(), if !self.running.is_empty() => Next::Done(done),
                 () = sleep_until(late) => Next::Late,
-                _ = phase.changed(), if !ending => Next::End,
+                changed = phase.changed() => if changed.is_ok() { Next::End } else { Next::Stop },
             };
             let now = Time(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
             match next {
@@ -149,13 +161,8 @@ impl<S: Service> Connection<S> {
                 Next::Done(done) => self.done(done),
                 Next::Late if self.deadline(begun) <= Instant::now() => break Reason::TimedOut,
                 Next::Late => {}
-                Next::End => {
-                    // A server that was dropped does not wait.
-                    if phase.has_changed().is_err() && *phase.borrow() == Phase::Serving {
-                        break Reason::Local;
-                    }
-                    ending = true;
-                }
+                Next::End => ending = true,
+                Next::Stop => break Reason::Local,
             }
         };
         let last = match reason {
@@ -210,10 +217,6 @@ impl<S: Service> Connection<S> {
         let Call { call_id, interface, opnum, object, security, big_endian, stub } = call;
         let level = security.map_or(AuthLevel::NONE, |key| key.auth_level);
         let peer = self.ends.peer;
-        if level < self.service.minimum_level(&interface, opnum).effective() {
-            self.shared.audit.event(&AuditEvent::CallRefused { peer, interface, opnum, level });
-            return self.fault(call_id, Status::ACCESS_DENIED, false);
-        }
         self.served = true;
         self.active = Instant::now();
         let provider = security.and_then(|key| self.server.security(&key));

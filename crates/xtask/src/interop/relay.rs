@@ -138,10 +138,12 @@ fn carry(expert: TcpStream, novice: &SocketAddr, listening: SocketAddr, shared: 
     })
 }
 
-/// The length of the message at the beginning, if it is whole: TLS record, TPKT or fast path. Each is a segment of its own in
+/// The length of the message at the beginning, if it is whole: PDU of DCE/RPC, TLS record, TPKT or fast path. Each is a segment of its own in
 /// the capture, since tshark does not put fast-path messages together.
 fn message(bytes: &[u8]) -> Option<usize> {
     let length = match *bytes {
+        // DCE/RPC, version 5.0, little-endian.
+        [5, 0, _, _, 0x10, _, _, _, low, high, ..] => usize::from(u16::from_le_bytes([low, high])),
         [0x14..=0x17, 3, _, high, low, ..] => usize::from(u16::from_be_bytes([high, low])) + 5,
         [3, _, high, low, ..] => usize::from(u16::from_be_bytes([high, low])),
         [first, high, low, ..] if first != 3 && high & 0x80 != 0 => {

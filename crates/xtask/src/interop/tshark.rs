@@ -1,5 +1,6 @@
-//! What tshark, an independent reader of RDP, thinks of a capture.
+//! What tshark, an independent reader of RDP and DCE/RPC, thinks of a capture.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::Lane;
@@ -31,6 +32,9 @@ const FIELDS: [&str; 11] = [
     "tls.record.opaque_type",
     "tls.record.content_type",
 ];
+
+/// Length of a sealed request with 24 bytes of stub data: header, those, trailer, NTLM signature.
+const SHORT: u16 = 24 + 24 + 8 + 16;
 
 pub fn is_there() -> bool {
     installed("tshark")
@@ -78,6 +82,40 @@ pub fn judge(lane: &Lane, relay: &Relay, protection: Protection) -> Result {
         }
     }
     Ok(())
+}
+
+/// The operations of DCE/RPC in a capture, as tshark tells them; no packet may be malformed. With the password of NTLM it looks
+/// into what is sealed, too.
+pub fn judge_rpc(capture: &Path, ports: &[u16], password: Option<&str>) -> Result<Vec<String>> {
+    let mut tshark = Command::new("tshark");
+    tshark.arg("-r").arg(capture);
+    for port in ports {
+        tshark.arg("-d").arg(format!("tcp.port=={port},dcerpc"));
+    }
+    if let Some(password) = password {
+        tshark.arg("-o").arg(format!("ntlmssp.nt_password:{password}"));
+    }
+    let fields = ["frame.number", "_ws.col.Info", "_ws.malformed", "dcerpc.pkt_type", "dcerpc.cn_frag_len"];
+    tshark.args(["-Y", "dcerpc", "-T", "fields"]).args(fields.iter().flat_map(|field| ["-e", field]));
+    let output = tshark.output().map_err(|e| format!("tshark: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("tshark: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut operations = Vec::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [number, info, malformed, kind, length] = fields[..] else {
+            return Err(format!("tshark: {line}"));
+        };
+        // tshark 4.0 cannot read what it has unsealed when that is shorter than 24 bytes.
+        let short = password.is_some() && kind == "0" && length.parse().is_ok_and(|n: u16| n < SHORT);
+        if !malformed.is_empty() && !short {
+            return Err(format!("frame {number} ({info}): {malformed}"));
+        }
+        operations.push(info.to_owned());
+    }
+    Ok(operations)
 }
 
 /// [`FIELDS`] of a frame; what stands in it more than once is separated by commas.
