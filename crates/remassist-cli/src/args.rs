@@ -497,12 +497,24 @@ pub enum EventsArg {
 
 #[derive(Debug, ClapArgs)]
 pub struct DemoArgs {
-    /// What happens.
+    /// One act only; all of them when left out.
+    #[arg(long, value_enum)]
+    pub act: Option<Act>,
+    /// What happens when the expert has an invitation.
     #[arg(long, value_enum, default_value_t = Scenario::Session)]
     pub scenario: Scenario,
 }
 
-/// What happens in a demonstration.
+/// A part of the demonstration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Act {
+    /// The expert has an invitation.
+    Help,
+    /// The expert offers help: it asks for a ticket over DCOM.
+    Offer,
+}
+
+/// What happens when the expert has an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     /// Chat, control, files, contacts: a session of version 2, then one of version 3.

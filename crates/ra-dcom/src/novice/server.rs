@@ -131,7 +131,7 @@ impl NoviceServer {
             Arc::new(Shared { novice, provider, audit: Arc::clone(&audit), started: Instant::now() });
         let serve = |listeners, port| {
             let service = Arc::new(PortService { port, shared: Arc::clone(&shared) });
-            let audit: Arc<dyn Audit> = Arc::clone(&audit) as _;
+            let audit: Arc<dyn NoviceAudit> = Arc::clone(&audit);
             Server::serve(listeners, service, Arc::clone(&accounts), audit, options.rpc)
         };
         let (objects, resolver) = (serve(objects, Port::Objects)?, serve(resolver, Port::Resolver)?);
