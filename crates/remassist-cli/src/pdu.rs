@@ -1,6 +1,6 @@
 //! PDUs of connection-oriented RPC, one after the other.
 
-use remassist::core::{At, Decode as _, DecodeError, DecodeErrorKind, DecodeOptions, TraceEntry};
+use remassist::core::{At, Decode as _, DecodeError, DecodeErrorKind, DecodeOptions, Format, TraceEntry};
 use remassist::rpc::{AuthLevel, Body, Pdu};
 use serde_json::{Value, json};
 
@@ -30,7 +30,13 @@ pub fn inspect(input: &[u8], options: &DecodeOptions, _: &Told) -> Result<Inspec
         shift(base, &mut decoded.deviations, &mut decoded.trace);
         values.push(hidden(&decoded.value, &mut decoded.trace));
         deviations.append(&mut decoded.deviations);
-        trace.append(&mut decoded.trace);
+        if options.trace {
+            let len = rest.len().saturating_sub(decoded.rest.len());
+            let (at, format) = (&STREAM, Format::Group);
+            trace.push(TraceEntry { depth: 0, offset: base, len, at, format, note: None, secret: false });
+            decoded.trace.iter_mut().for_each(|entry| entry.depth = entry.depth.saturating_add(1));
+            trace.append(&mut decoded.trace);
+        }
         rest = decoded.rest;
     }
     Ok(Inspected { value: Value::Array(values), deviations, trace })

@@ -311,6 +311,53 @@ fn secrets_of_calls_and_pdus() {
 }
 
 #[test]
+fn tokens_are_secret_and_signatures_are_not() {
+    let (mut tokens, mut signatures) = (0, 0);
+    for row in rows("dce-rpc/impacket.json") {
+        let Some(token) = row.pointer("/expected/verifier/token").and_then(Value::as_str) else { continue };
+        let is_call = ["request", "response", "fault"].contains(&text(&row["expected"]["body"], "type"));
+        for more in [&[][..], &["--json"]] {
+            let args = [&["inspect", "--hex"], more, &["-"]].concat();
+            let shown = String::from_utf8(stdout(&args, text(&row, "hex").as_bytes())).unwrap();
+            assert_eq!(shown.contains(token), is_call, "{shown}");
+        }
+        *if is_call { &mut signatures } else { &mut tokens } += 1;
+    }
+    assert!(tokens > 2 && signatures > 0, "{tokens} {signatures}");
+}
+
+#[test]
+fn cut_input_ends_with_one_line() {
+    let objref = text(&rows("ndr-oaut/activation.json")[0], "hex").to_owned();
+    let pdu = text(&rows("dce-rpc/impacket.json")[1], "hex").to_owned();
+    let types = rows("ndr-oaut/oaut-types.json");
+    let named =
+        |call: &str| text(types.iter().rfind(|row| row["call"] == call).unwrap(), "request").to_owned();
+    let call =
+        ["--kind", "rai-call", "--interface", "IDispatch", "--opnum", "6", "--request", "--no-orpc-header"];
+    for (args, digits) in [
+        (&["--kind", "objref"][..], objref),
+        (&["--kind", "rpc-pdu"], pdu),
+        (&["--kind", "oaut-variant"], named("VARIANT")),
+        (&["--kind", "oaut-safearray"], named("SAFEARRAY")),
+        (&call, named("Invoke")),
+    ] {
+        for len in (0..digits.len()).step_by(6) {
+            let output = run(&[&["inspect", "--hex"], args, &["-"]].concat(), &digits.as_bytes()[..len]);
+            let message = String::from_utf8(output.stderr).unwrap();
+            match output.status.code() {
+                // The beginning of a reference with data of any length, or a null pointer.
+                Some(0) => assert_eq!(message, ""),
+                status => assert_eq!((status, message.lines().count()), (Some(1), 1), "{message}"),
+            }
+        }
+    }
+    let many = "05001303100000001000000001000000".repeat((1 << 16) + 1);
+    let (status, message) = failure(&["inspect", "--hex", "-"], many.as_bytes());
+    assert!(status == 1 && message.contains("PDUs"), "{message}");
+}
+
+#[test]
 fn bindings_are_text() {
     let array = bindings();
     // 14 units: what follows needs no padding.
