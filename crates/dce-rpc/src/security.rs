@@ -69,6 +69,14 @@ pub struct Message<'m> {
     pub sequence: u32,
 }
 
+impl<'m> Message<'m> {
+    /// The first message of its direction, without header signing. For tests of providers.
+    #[must_use]
+    pub fn new(level: AuthLevel, header: &'m [u8], body: &'m mut [u8], trailer: &'m [u8]) -> Self {
+        Self { header, body, trailer, level, header_signing: false, sequence: 0 }
+    }
+}
+
 /// The security provider has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecurityFailure(

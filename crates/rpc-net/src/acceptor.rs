@@ -1,8 +1,8 @@
 //! The server's security contexts: NTLM, by itself or inside SPNEGO.
 
-mod ntlm;
+pub(crate) mod ntlm;
 mod session;
-mod spnego;
+pub(crate) mod spnego;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

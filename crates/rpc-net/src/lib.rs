@@ -6,6 +6,9 @@ mod audit;
 mod client;
 mod credentials;
 mod error;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod initiator;
 mod kdc;
 mod provider;

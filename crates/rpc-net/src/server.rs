@@ -153,6 +153,20 @@ pub(crate) struct Shared {
     groups: AtomicU32,
 }
 
+impl Shared {
+    pub(crate) fn new(accounts: Arc<dyn Accounts>, audit: Arc<dyn Audit>, options: ServerOptions) -> Self {
+        Self {
+            accounts,
+            audit,
+            limits: Limits::new(&options),
+            options,
+            calls: Semaphore::new(options.max_calls.min(Semaphore::MAX_PERMITS)),
+            connections: AtomicU64::new(1),
+            groups: AtomicU32::new(1),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Serving,
@@ -181,15 +195,7 @@ impl Server {
         options: ServerOptions,
     ) -> io::Result<Self> {
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        let shared = Arc::new(Shared {
-            accounts,
-            audit,
-            limits: Limits::new(&options),
-            options,
-            calls: Semaphore::new(options.max_calls.min(Semaphore::MAX_PERMITS)),
-            connections: AtomicU64::new(1),
-            groups: AtomicU32::new(1),
-        });
+        let shared = Arc::new(Shared::new(accounts, audit, options));
         let (phase, _) = watch::channel(Phase::Serving);
         for listener in listeners {
             let accepting = accept(listener, Arc::clone(&service), Arc::clone(&shared), phase.subscribe());

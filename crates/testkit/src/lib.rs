@@ -4,6 +4,7 @@ pub mod bench;
 pub mod damage;
 pub mod dcom;
 pub mod laws;
+pub mod logon;
 pub mod oracles;
 pub mod pair;
 pub mod rdp;

@@ -7,6 +7,7 @@ mod core;
 mod dcom;
 mod dcom_novice;
 mod invitation;
+mod logon;
 mod ndr;
 mod rccommand;
 mod rdp;
@@ -27,6 +28,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         dcom::ALL,
         dcom_novice::ALL,
         invitation::ALL,
+        logon::ALL,
         ndr::ALL,
         rccommand::ALL,
         rdp::ALL,

@@ -17,8 +17,9 @@ Usage: cargo xtask <task>
   ci                                        everything that must hold, in one run
   fuzz [--seconds N] [--jobs N] [TARGET..]  fuzz targets, 60 seconds each
   soak [--only tests|fuzz] [--seconds N] [--jobs N]
-                                            sessions over RDP killed 200 times and loaded with 100 MB files, then every
-                                            fuzz target for 10 minutes; writes docs/soak.md
+                                            sessions over RDP killed 200 times and loaded with 100 MB files, novices
+                                            asked 10,000 times over DCOM, then every fuzz target for 10 minutes; writes
+                                            docs/soak.md
   interop [--program PATH] [--only TEXT] [--keep DIR]
                                             real peers against what the program writes";
 

@@ -1,19 +1,32 @@
-//! What takes too long for CI: all that the tests of sessions over RDP can do, and every fuzz target for a long time. Each of
-//! the two has a section in docs/soak.md, which a run writes anew.
+//! What takes too long for CI: all that the tests of sessions over RDP and of DCOM can do, and every fuzz target for a long
+//! time. Each of them has a section in docs/soak.md, which a run writes anew.
 
 use std::fs;
 
 use crate::fuzz;
 use crate::run::{Result, command, output, root, run_lines};
 
-/// The tests that do more where REMASSIST_SOAK is set.
-const TESTS: &str = "cargo test -p suite-tests --test rdp -- kills:: load:: --nocapture --test-threads=1";
+/// The tests that do more where REMASSIST_SOAK is set: the section that they have, and how they are run.
+const TESTS: &[(&str, &str)] = &[
+    (
+        "Sessions over RDP",
+        "cargo test -p suite-tests --test rdp -- kills:: load:: --nocapture --test-threads=1",
+    ),
+    (
+        "Sessions and tickets over DCOM",
+        "cargo test -p suite-tests --test dcom -- faults:: kills:: load:: --nocapture --test-threads=1",
+    ),
+];
 const HEAD: &str = "# Soak runs\n\nWritten by `cargo xtask soak`.\n";
 
-/// Runs the tests in full and writes what they say they did.
+/// Runs the tests in full and writes what they say they did; all of them, also when some fail.
 pub fn tests() -> Result {
+    TESTS.iter().map(|(title, tests)| section(title, tests)).fold(Ok(()), Result::and)
+}
+
+fn section(title: &str, tests: &str) -> Result {
     let origin = origin()?;
-    let mut soak = command(TESTS);
+    let mut soak = command(tests);
     soak.env("REMASSIST_SOAK", "1");
     let (mut rows, mut verdict) = (String::new(), String::new());
     let result = run_lines(soak, |line| {
@@ -28,10 +41,10 @@ pub fn tests() -> Result {
         }
     });
     let text = format!(
-        "`REMASSIST_SOAK=1 {TESTS}`: our expert with our novice on loopback.\n\n{origin}{verdict}\n\
+        "`REMASSIST_SOAK=1 {tests}`: our expert with our novice on loopback.\n\n{origin}{verdict}\n\
          | what | seconds | result |\n|---|---:|---|\n{rows}"
     );
-    write("Sessions over RDP", &text)?;
+    write(title, &text)?;
     if rows.is_empty() { result.and(Err("no test told what it did".into())) } else { result }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ra_dcom::SessionStateEnum;
 use ra_dcom::expert::{DcomOptions, Expert, ExpertError};
 use ra_dcom::novice::{
-    Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionChoice,
-    SessionProvider, TicketForm, TicketRequest,
+    Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionProvider,
+    TicketForm, TicketRequest,
 };
 use remassist_core::Secret;
 use rpc_net::{Audit, AuditEvent, ConnectOptions, Credentials, MemoryAccounts};
@@ -140,8 +140,4 @@ pub fn sessions() -> Vec<Session> {
         state(Some("DESK"), Some("shadow"), 8, SessionStateEnum::SHADOW),
     ]);
     sessions
-}
-
-pub fn chosen(request: &TicketRequest) -> SessionChoice {
-    request.session
 }

@@ -5,6 +5,8 @@ mod edges;
 mod hostile;
 mod kills;
 mod load;
+#[path = "../common/measure.rs"]
+mod measure;
 mod pair;
 mod relay;
 mod screen;

@@ -10,7 +10,7 @@ use rpc_net::{ContextReason, Refusal, Status};
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::{bind, call, succeeded};
+use super::call::{call, succeeded};
 use super::machine::{Machine, TCP, resolved};
 use super::object::RemoteObject;
 use crate::HResult;
@@ -46,13 +46,12 @@ impl Machine {
         iid: Uuid,
         session: Option<u32>,
     ) -> Result<RemoteObject, ExpertError> {
-        // [MS-DCOM] 3.2.4.1.1.2: IRemoteSCMActivator came with 5.6.
-        let old = self.version() < ComVersion { major: 5, minor: 6 };
-        let (method, activated) = if old && session.is_none() {
+        let (method, activated) = if self.is_old() && session.is_none() {
             self.remote_activation(clsid, iid).await?
         } else {
             match self.remote_create_instance(clsid, iid, session).await {
                 Err(error) if session.is_none() && is_missing(&error) => {
+                    self.found_old();
                     self.remote_activation(clsid, iid).await?
                 }
                 other => other?,
@@ -78,7 +77,7 @@ impl Machine {
             unk_outer: None,
             act_properties: Some(InterfacePointer { objref: objref.into() }),
         };
-        let interface = bind(self.resolver(), IID_IREMOTESCMACTIVATOR, method).await?;
+        let interface = self.resolver().interface(IID_IREMOTESCMACTIVATOR, method).await?;
         let told = call::<RemoteCreateInstance>(&interface, self.version(), None, &parameters).await?;
         succeeded(method, told.hresult)?;
 
@@ -122,7 +121,7 @@ impl Machine {
             protseqs: vec![TCP],
             ..RemoteActivationRequest::default()
         };
-        let interface = bind(self.resolver(), IID_IACTIVATION, method).await?;
+        let interface = self.resolver().interface(IID_IACTIVATION, method).await?;
         let told = call::<RemoteActivation>(&interface, self.version(), None, &parameters).await?;
         resolved(method, told.status)?;
         succeeded(method, told.hr)?;

@@ -1,16 +1,13 @@
 //! An object exporter as a client sees it ([MS-DCOM] 3.2.1): one connection for all its objects.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use ndr_oaut::ComVersion;
-use rpc_net::{Connection, Interface};
-use tokio::sync::{Mutex, mpsc};
+use rpc_net::Connection;
+use tokio::sync::mpsc;
 use tracing::debug;
 use uuid::Uuid;
 
 use super::ExpertError;
-use super::call::{bind, call, succeeded};
+use super::call::{Line, call, succeeded};
 use crate::calls::{Call, IID_IREMUNKNOWN, InterfaceRefs, Method, RemInterfaceRef, RemRelease};
 
 /// References that one call gives back at most.
@@ -19,38 +16,26 @@ const AT_ONCE: usize = 256;
 /// An object exporter.
 #[derive(Debug)]
 pub(super) struct Exporter {
-    line: Line,
+    calls: Calls,
     releases: mpsc::UnboundedSender<RemInterfaceRef>,
 }
 
 /// What calls on an exporter need.
 #[derive(Debug, Clone)]
-struct Line {
-    connection: Connection,
+struct Calls {
+    line: Line,
     version: ComVersion,
     rem_unknown: Uuid,
-    /// Bound already, by IID.
-    interfaces: Arc<Mutex<HashMap<Uuid, Interface>>>,
 }
 
-impl Line {
+impl Calls {
     async fn call<C: Call>(
         &self,
         (iid, ipid): (Uuid, Uuid),
         parameters: &C::Request<'_>,
     ) -> Result<C::Response<'static>, ExpertError> {
-        let interface = self.interface(iid, C::METHOD).await?;
+        let interface = self.line.interface(iid, C::METHOD).await?;
         call::<C>(&interface, self.version, Some(ipid), parameters).await
-    }
-
-    async fn interface(&self, iid: Uuid, method: Method) -> Result<Interface, ExpertError> {
-        let mut interfaces = self.interfaces.lock().await;
-        if let Some(interface) = interfaces.get(&iid) {
-            return Ok(interface.clone());
-        }
-        let interface = bind(&self.connection, iid, method).await?;
-        interfaces.insert(iid, interface.clone());
-        Ok(interface)
     }
 
     async fn on_rem_unknown<C: Call>(
@@ -70,15 +55,14 @@ impl Exporter {
     /// An exporter that a connection leads to. A task gives references back that were only dropped; it ends when the
     /// exporter is gone.
     pub(super) fn new(connection: Connection, version: ComVersion, rem_unknown: Uuid) -> Self {
-        let interfaces = Arc::new(Mutex::new(HashMap::new()));
-        let line = Line { connection, version, rem_unknown, interfaces };
+        let calls = Calls { line: Line::new(connection), version, rem_unknown };
         let (releases, dropped) = mpsc::unbounded_channel();
-        tokio::spawn(give_back(line.clone(), dropped));
-        Self { line, releases }
+        tokio::spawn(give_back(calls.clone(), dropped));
+        Self { calls, releases }
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.line.connection.is_closed()
+        self.calls.line.connection().is_closed()
     }
 
     /// Calls a method on an interface of an object: its IID and IPID.
@@ -87,7 +71,7 @@ impl Exporter {
         interface: (Uuid, Uuid),
         parameters: &C::Request<'_>,
     ) -> Result<C::Response<'static>, ExpertError> {
-        self.line.call::<C>(interface, parameters).await
+        self.calls.call::<C>(interface, parameters).await
     }
 
     /// Calls a method of IRemUnknown.
@@ -95,12 +79,12 @@ impl Exporter {
         &self,
         parameters: &C::Request<'_>,
     ) -> Result<C::Response<'static>, ExpertError> {
-        self.line.on_rem_unknown::<C>(parameters).await
+        self.calls.on_rem_unknown::<C>(parameters).await
     }
 
     /// Gives references back, and waits for the answer.
     pub(super) async fn release(&self, refs: RemInterfaceRef) -> Result<(), ExpertError> {
-        self.line.release(vec![refs]).await
+        self.calls.release(vec![refs]).await
     }
 
     /// Gives references back some time later.
@@ -109,13 +93,13 @@ impl Exporter {
     }
 }
 
-async fn give_back(line: Line, mut dropped: mpsc::UnboundedReceiver<RemInterfaceRef>) {
+async fn give_back(calls: Calls, mut dropped: mpsc::UnboundedReceiver<RemInterfaceRef>) {
     let mut refs = Vec::new();
     while dropped.recv_many(&mut refs, AT_ONCE).await > 0 {
-        if let Err(error) = line.release(std::mem::take(&mut refs)).await {
+        if let Err(error) = calls.release(std::mem::take(&mut refs)).await {
             // The server finds out by the pings that do not come.
             debug!(%error, "references were not given back");
-            if line.connection.is_closed() {
+            if calls.line.connection().is_closed() {
                 return;
             }
         }

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use ndr_oaut::{ComVersion, DualStringArray, InterfacePointer, ObjRef, ObjRefBody, StdObjRef};
 use remassist_core::{Decode as _, DecodeOptions};
-use rpc_net::{AuthLevel, ConnectOptions, Connection, Interface, Status};
+use rpc_net::{AuthLevel, ConnectOptions, Connection, SecurityCode, Status};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::ExpertError;
 use super::bindings::{Place, places};
-use super::call::{bind, call};
+use super::call::{Line, bind, call};
 use super::exporter::Exporter;
 use super::object::RemoteObject;
 use super::ping::Held;
@@ -37,7 +38,7 @@ pub struct DcomOptions {
     /// Port of the object resolver: 135.
     pub port: u16,
     /// Account, mechanism, timeouts. Calls are always sealed, whatever its level says ([MS-RAI] 5.1), all but the question
-    /// whether the server is alive, which has no security at all.
+    /// whether the server is alive, which has no security at all: without an account nothing is asked.
     pub connect: ConnectOptions,
     /// How often a machine is told that its objects are still wanted; at most 2 minutes ([MS-DCOM] 3.2.2).
     pub ping_interval: Duration,
@@ -60,11 +61,11 @@ pub struct Machine {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    resolver: Connection,
+    resolver: Line,
     options: DcomOptions,
     version: ComVersion,
-    /// IObjectExporter, once it was needed.
-    object_exporter: tokio::sync::OnceCell<Interface>,
+    /// Whether it has turned out that there is no IRemoteSCMActivator.
+    old: AtomicBool,
     exporters: Mutex<HashMap<u64, Weak<Exporter>>>,
     pub(super) held: Held,
 }
@@ -76,6 +77,9 @@ impl Machine {
     /// # Errors
     /// [`ExpertError`].
     pub async fn connect(host: &str, mut options: DcomOptions) -> Result<Self, ExpertError> {
+        if options.connect.credentials.is_none() {
+            return Err(ExpertError::Connecting(rpc_net::Error::Security(SecurityCode::NO_CREDENTIALS)));
+        }
         options.connect.level = AuthLevel::PRIVACY;
         let mut open = options.connect.clone();
         open.credentials = None;
@@ -95,9 +99,10 @@ impl Machine {
         let resolver = resolver.map_err(ExpertError::Connecting)?;
         let held = Held::default();
         let inner = Arc::new(Inner {
-            resolver,
+            resolver: Line::new(resolver),
             version: version.min(own),
-            object_exporter: tokio::sync::OnceCell::new(),
+            // [MS-DCOM] 3.2.4.1.1.2: it came with 5.6.
+            old: AtomicBool::new(version < ComVersion { major: 5, minor: 6 }),
             exporters: Mutex::default(),
             held,
             options,
@@ -108,7 +113,7 @@ impl Machine {
     /// Where the resolver was reached.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.inner.resolver.peer_addr()
+        self.inner.resolver.connection().peer_addr()
     }
 
     /// The version of DCOM that both sides speak.
@@ -117,8 +122,17 @@ impl Machine {
         self.inner.version
     }
 
-    pub(super) fn resolver(&self) -> &Connection {
+    pub(super) fn resolver(&self) -> &Line {
         &self.inner.resolver
+    }
+
+    /// Whether there is no IRemoteSCMActivator.
+    pub(super) fn is_old(&self) -> bool {
+        self.inner.old.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn found_old(&self) {
+        self.inner.old.store(true, Ordering::Relaxed);
     }
 
     /// Makes an object of a reference that came in an answer, which has counted it. Objects of other machines are refused.
@@ -214,9 +228,8 @@ impl Inner {
         &self,
         parameters: &C::Request<'_>,
     ) -> Result<C::Response<'static>, ExpertError> {
-        let bind = || bind(&self.resolver, IID_IOBJECTEXPORTER, C::METHOD);
-        let interface = self.object_exporter.get_or_try_init(bind).await?;
-        call::<C>(interface, self.version, None, parameters).await
+        let interface = self.resolver.interface(IID_IOBJECTEXPORTER, C::METHOD).await?;
+        call::<C>(&interface, self.version, None, parameters).await
     }
 
     pub(super) fn ping_interval(&self) -> Duration {
@@ -237,21 +250,22 @@ async fn server_alive2(connection: &Connection) -> Result<ComVersion, ExpertErro
     Ok(told.com_version)
 }
 
-/// Connects to the first of the places that answers. The others are not waited for: each gets a head start.
+/// Connects to the first of the places that answers. Each has a head start before the next one, and no longer than it takes
+/// to fail.
 async fn dial(places: Vec<Place>, options: &ConnectOptions) -> Result<Connection, ExpertError> {
     let tried = places.len();
     let mut dialling = JoinSet::new();
-    let mut head_start = Duration::ZERO;
     for place in places {
         let options = options.clone();
         dialling.spawn(async move {
-            sleep(head_start).await;
             match place {
                 Place::Address(address) => Connection::connect(address, &options).await,
                 Place::Name(name, port) => Connection::connect((name.as_str(), port), &options).await,
             }
         });
-        head_start = head_start.saturating_add(NEXT);
+        if let Ok(Some(Ok(Ok(connection)))) = timeout(NEXT, dialling.join_next()).await {
+            return Ok(connection);
+        }
     }
     while let Some(dialled) = dialling.join_next().await {
         if let Ok(Ok(connection)) = dialled {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
@@ -18,8 +19,16 @@ pub(super) struct Held(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     oids: BTreeMap<u64, usize>,
-    /// A task tells the machine.
-    told: bool,
+    /// The task that tells the machine.
+    told: Option<AbortHandle>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(task) = self.told.take() {
+            task.abort();
+        }
+    }
 }
 
 impl Held {
@@ -43,9 +52,8 @@ pub(super) fn hold(machine: &Machine, oid: u64) {
     let mut state = machine.held().lock();
     let count = state.oids.entry(oid).or_default();
     *count = count.saturating_add(1);
-    if !state.told {
-        state.told = true;
-        tokio::spawn(tell(machine.downgrade()));
+    if state.told.is_none() {
+        state.told = Some(tokio::spawn(tell(machine.downgrade())).abort_handle());
     }
 }
 
@@ -63,7 +71,7 @@ async fn tell(machine: Weak<Inner>) {
         let oids: BTreeSet<u64> = {
             let mut state = machine.held.lock();
             if state.oids.is_empty() && set.id == 0 {
-                state.told = false;
+                state.told = None;
                 return;
             }
             state.oids.keys().copied().collect()
@@ -111,9 +119,12 @@ impl PingSet {
         Ok(())
     }
 
-    /// A set that the machine does not know any more is made anew.
+    /// A set that the machine does not know any more is made anew. So is one that cannot take an object that is gone: the
+    /// machine counts that as no ping for the others, while in a new set it passes such objects over.
     fn forget(&mut self, error: &ExpertError) {
-        if let ExpertError::Resolver { status: ErrorStatus::INVALID_SET, .. } = error {
+        if let ExpertError::Resolver { status: ErrorStatus::INVALID_SET | ErrorStatus::INVALID_OID, .. } =
+            error
+        {
             *self = Self::default();
         }
     }

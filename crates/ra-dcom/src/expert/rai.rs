@@ -154,14 +154,16 @@ impl PchService {
 }
 
 impl PchCollection {
-    /// Count (opnum 9): number of elements.
+    /// Count (opnum 9): number of elements, not negative.
     ///
     /// # Errors
     /// [`ExpertError`].
     pub async fn count(&self) -> Result<i32, ExpertError> {
+        let call = Method::Count;
         let answer = self.0.call::<Count>(&NoParameters {}).await?;
-        succeeded(Method::Count, answer.hresult)?;
-        Ok(answer.count)
+        succeeded(call, answer.hresult)?;
+        let wrong = ExpertError::Protocol { call, rule: "a negative number of elements" };
+        if answer.count < 0 { Err(wrong) } else { Ok(answer.count) }
     }
 
     /// Item (opnum 8): an element, from 1 on.

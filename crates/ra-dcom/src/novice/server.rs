@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use super::core::{Answer, Call, NoRandom, Novice, NoviceEvent, Pending, Port, Question, Reply, Step};
 use super::endpoints::Endpoints;
+use super::exporter::Counts;
 use super::identity::Identity;
 use super::limits::NoviceLimits;
 use super::provider::{Refusal, SessionProvider};
@@ -88,6 +89,7 @@ impl NoviceAudit for NoAudit {
 pub struct NoviceServer {
     resolver: Server,
     objects: Server,
+    novice: Arc<Mutex<Novice>>,
     tick: Tick,
 }
 
@@ -126,9 +128,9 @@ impl NoviceServer {
             // What stays 0 is no id.
             let _ = getrandom::fill(bytes);
         });
-        let novice = Mutex::new(novice.map_err(|NoRandom| io::Error::other(NoRandom))?);
-        let shared =
-            Arc::new(Shared { novice, provider, audit: Arc::clone(&audit), started: Instant::now() });
+        let novice = Arc::new(Mutex::new(novice.map_err(|NoRandom| io::Error::other(NoRandom))?));
+        let (tables, started) = (Arc::clone(&novice), Instant::now());
+        let shared = Arc::new(Shared { novice: tables, provider, audit: Arc::clone(&audit), started });
         let serve = |listeners, port| {
             let service = Arc::new(PortService { port, shared: Arc::clone(&shared) });
             let audit: Arc<dyn NoviceAudit> = Arc::clone(&audit);
@@ -142,7 +144,7 @@ impl NoviceServer {
                 shared.novice().tick(now);
             }
         }));
-        Ok(Self { resolver, objects, tick })
+        Ok(Self { resolver, objects, novice, tick })
     }
 
     /// Where the resolver listens.
@@ -157,17 +159,27 @@ impl NoviceServer {
         self.objects.local_addrs()
     }
 
+    /// What clients hold at the moment.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        locked(&self.novice).counts()
+    }
+
     /// Takes no more calls, lets those under way end, and closes all connections.
     pub async fn shutdown(self) {
-        let Self { resolver, objects, tick } = self;
+        let Self { resolver, objects, tick, novice: _ } = self;
         tokio::join!(resolver.shutdown(), objects.shutdown());
         drop(tick);
     }
 }
 
+fn locked(novice: &Mutex<Novice>) -> MutexGuard<'_, Novice> {
+    novice.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What both ports share.
 struct Shared<P> {
-    novice: Mutex<Novice>,
+    novice: Arc<Mutex<Novice>>,
     provider: Arc<P>,
     audit: Arc<dyn NoviceAudit>,
     started: Instant,
@@ -179,7 +191,7 @@ impl<P: SessionProvider> Shared<P> {
     }
 
     fn novice(&self) -> MutexGuard<'_, Novice> {
-        self.novice.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.novice)
     }
 
     /// Asks the machine. Who may not ask gets no further.

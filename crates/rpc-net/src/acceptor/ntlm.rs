@@ -21,23 +21,23 @@ const AV_FLAG_MIC: u32 = 2;
 
 /// Who the client says it is.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
-    pub(super) domain: String,
-    pub(super) user: String,
+pub(crate) struct Names {
+    pub(crate) domain: String,
+    pub(crate) user: String,
 }
 
 /// What of AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3) is looked at here.
-pub(super) struct Authenticate {
-    pub(super) names: Names,
+pub(crate) struct Authenticate {
+    pub(crate) names: Names,
     /// NTProofStr and what it proves ([MS-NLMP] 2.2.2.8).
     proof: [u8; 16],
     proved: Vec<u8>,
     /// Whether the message says that it has a MIC.
-    pub(super) has_mic: bool,
+    pub(crate) has_mic: bool,
 }
 
 impl Authenticate {
-    pub(super) fn parse(token: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(token: &[u8]) -> Option<Self> {
         let flags = flags(token, 3, 60)?;
         if flags & NEEDED != NEEDED {
             return None;

@@ -14,18 +14,18 @@ const APPLICATION: u8 = 0x60;
 const CONTEXT: [u8; 4] = [0xA0, 0xA1, 0xA2, 0xA3];
 
 /// The client's first token.
-pub(super) struct Init {
+pub(crate) struct Init {
     /// The list of mechanisms as it came.
-    pub(super) mechanisms: Vec<u8>,
+    pub(crate) mechanisms: Vec<u8>,
     /// Where NTLM stands in it.
-    pub(super) ntlm: usize,
+    pub(crate) ntlm: usize,
     /// For the first mechanism.
-    pub(super) token: Option<Vec<u8>>,
+    pub(crate) token: Option<Vec<u8>>,
 }
 
 impl Init {
     /// `None` when it is no such token, or NTLM is not offered.
-    pub(super) fn parse(token: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(token: &[u8]) -> Option<Self> {
         let mut whole = Der(token).only(APPLICATION)?;
         (whole.next(OID)? == SPNEGO).then_some(())?;
         let mut fields = whole.only(CONTEXT[0])?.only(SEQUENCE)?;
@@ -49,20 +49,20 @@ impl Init {
 
 /// The field negState.
 #[derive(Clone, Copy)]
-pub(super) enum NegState {
+pub(crate) enum NegState {
     AcceptCompleted,
     AcceptIncomplete,
     RequestMic,
 }
 
 /// All further tokens.
-pub(super) struct Response {
-    pub(super) token: Option<Vec<u8>>,
-    pub(super) mic: Option<Vec<u8>>,
+pub(crate) struct Response {
+    pub(crate) token: Option<Vec<u8>>,
+    pub(crate) mic: Option<Vec<u8>>,
 }
 
 impl Response {
-    pub(super) fn parse(token: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(token: &[u8]) -> Option<Self> {
         let mut fields = Der(token).only(CONTEXT[1])?.only(SEQUENCE)?;
         fields.next(CONTEXT[0]);
         fields.next(CONTEXT[1]);
@@ -74,7 +74,7 @@ impl Response {
     }
 
     /// An answer of the server.
-    pub(super) fn answer(
+    pub(crate) fn answer(
         state: NegState,
         chosen: bool,
         token: Option<Vec<u8>>,
