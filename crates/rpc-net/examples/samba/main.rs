@@ -6,7 +6,7 @@
 //!     [level=none|connect|integrity|privacy] [fragment=1432]
 //! ```
 //!
-//! The endpoint mapper of the host tells where an interface is, `at` another way to it (a relay). `ask=map` tells only that.
+//! The endpoint mapper of the host tells where an interface is, `at` another way to it (a relay). `ask=map-samr` tells only that.
 
 #![expect(clippy::print_stdout, reason = "a program")]
 
@@ -184,8 +184,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments(pairs.collect::<Result<_, _>>()?);
     let options = arguments.options().ok_or("which mechanism, which level, what size?")?;
     for what in arguments.get("ask").split(',') {
-        let (name, syntax) = match what {
-            "samr" | "map" | "refusals" => ("samr", SAMR),
+        let map_only = what.starts_with("map-");
+        let (name, syntax) = match what.trim_start_matches("map-") {
+            "samr" | "refusals" => ("samr", SAMR),
             "winreg" => ("winreg", WINREG),
             "srvsvc" => ("srvsvc", SRVSVC),
             _ => return Err("which interface?".into()),
@@ -193,7 +194,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let operation = std::cell::Cell::new("ept_map");
         let asked = async {
             let port = mapper::port(arguments.get("host"), syntax).await?;
-            if what == "map" {
+            if map_only {
                 println!(
                     "{}",
                     json!({ "interface": name, "operation": "ept_map", "result": "ok", "port": port })

@@ -46,7 +46,9 @@ pub(crate) async fn ask(calls: &Calls) -> Outcome<()> {
     close(calls, key).await?;
     match create(calls, machine).await {
         Ok(key) => {
-            large(calls, key).await?;
+            if let Err(failure) = large(calls, key).await {
+                calls.tell_failure("SetValue", &failure);
+            }
             close(calls, key).await?;
         }
         Err(failure) => calls.tell_failure("CreateKey", &failure),
