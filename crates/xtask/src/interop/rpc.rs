@@ -1,6 +1,5 @@
 //! Our RPC client, Samba as server.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use super::dcom::{Peers, holds};
 use super::impacket::lines;
 use super::relay::Relay;
-use super::samba::{HOST, PASSWORD, Samba, USER};
+use super::samba::{HOST, PASSWORD, REALM, Samba, USER};
 use super::tshark::judge_rpc;
 use crate::run::Result;
 
@@ -18,10 +17,23 @@ const ALL: &str = "samr,winreg,srvsvc";
 const LARGE: u32 = 60_000;
 const LONG: u32 = 20_000;
 
+/// Operations by the names that tshark has for them.
+const SAMR: &[&str] = &["Connect5", "EnumDomains", "LookupDomain", "OpenDomain", "EnumDomainUsers", "Close"];
+const WINREG: &[&str] =
+    &["OpenHKLM", "OpenKey", "EnumKey", "QueryValue", "SetValue", "CreateKey", "CloseKey"];
+const SRVSVC: &[&str] = &["NetSrvGetInfo", "NetShareEnumAll", "NetRemoteTOD"];
+
 /// Our client, as an example of `rpc-net`.
 fn asks(peers: &Peers, host: Ipv4Addr, user: &str, password: &str, options: &[&str]) -> Result<Vec<Value>> {
     let mut client = Command::new(&peers.programs.samba);
-    client.env("USER_NAME", user).env("PASSWORD", password).arg(format!("host={host}")).args(options);
+    // DOM\\user or user.
+    let (domain, user) = user.split_once('\\').unwrap_or(("", user));
+    client
+        .env("DOMAIN", domain)
+        .env("USER_NAME", user)
+        .env("PASSWORD", password)
+        .arg(format!("host={host}"))
+        .args(options);
     lines(&mut client)
 }
 
@@ -91,10 +103,28 @@ pub fn standalone(peers: &Peers) -> Result {
     Ok(())
 }
 
+fn fault(status: &str) -> Value {
+    json!({ "result": "fault", "status": status })
+}
+
+/// What a connection outlives.
+fn refused(builtin: &str, domain: &str) -> Vec<(&'static str, Value)> {
+    let found = json!({ "found": [domain, builtin] });
+    vec![
+        ("an interface that is not there", json!({ "result": "refused" })),
+        ("an operation that is not there", fault("0x1c010002")),
+        ("parameters that are too short", fault("0x000006f7")),
+        ("a handle that is closed", fault("0x1c00001a")),
+        ("an interface for named pipes only", fault("0x00000005")),
+        ("EnumerateDomains", found.clone()),
+        ("EnumerateDomains", found.clone()),
+        ("EnumerateDomains", found),
+    ]
+}
+
 pub fn refusals(peers: &Peers) -> Result {
     let samba = peers.samba("refused", Samba::standalone)?;
     let ask = format!("ask={ALL}");
-    let fault = |status: &str| json!({ "result": "fault", "status": status });
     for mechanism in ["mechanism=ntlm", "mechanism=negotiate"] {
         // A signature is never to be had at this level.
         let told = asks(peers, samba.address, USER, PASSWORD, &[&ask, mechanism, "level=connect"])?;
@@ -112,20 +142,9 @@ pub fn refusals(peers: &Peers) -> Result {
             }
         }
     }
-    let found = json!({ "found": ["JUDGE", "Builtin"] });
     for level in ["level=integrity", "level=privacy"] {
         let told = asks(peers, samba.address, USER, PASSWORD, &["ask=refusals", level])?;
-        let refused = [
-            ("an interface that is not there", json!({ "result": "refused" })),
-            ("an operation that is not there", fault("0x1c010002")),
-            ("parameters that are too short", fault("0x000006f7")),
-            ("a handle that is closed", fault("0x1c00001a")),
-            ("an interface for named pipes only", fault("0x00000005")),
-            ("EnumerateDomains", found.clone()),
-            ("EnumerateDomains", found.clone()),
-            ("EnumerateDomains", found.clone()),
-        ];
-        expect(&told, &refused)?;
+        expect(&told, &refused("Builtin", "JUDGE"))?;
     }
     // Nobody may read, and not write: neither make a key, nor with a handle of one that is there.
     let denied = || json!({ "result": "code", "code": "0x00000005" });
@@ -136,28 +155,38 @@ pub fn refusals(peers: &Peers) -> Result {
     expect(&told, &winreg(("SetValue", denied())))
 }
 
+/// A relay to the port that was told.
+fn relay(peers: &Peers, samba: &Samba, told: &[Value], name: &str) -> Result<Relay> {
+    let port = told.first().and_then(|line| line["port"].as_u64()).and_then(|port| u16::try_from(port).ok());
+    let relay = Relay::start(peers.folder.join(format!("ours-{name}.pcap")))?;
+    relay.lead_to(SocketAddr::from((samba.address, port.ok_or("no port")?)));
+    Ok(relay)
+}
+
+/// Whether each operation has a request and a response with its name.
+fn shows(operations: &[String], names: &[&str]) -> Result {
+    let each = names.iter().flat_map(|name| [format!("{name} request"), format!("{name} response")]);
+    let missing = each.into_iter().find(|wanted| !operations.iter().any(|told| told.contains(wanted)));
+    missing.map_or(Ok(()), |wanted| Err(format!("tshark shows no {wanted}: {operations:?}")))
+}
+
 /// tshark reads what our client and Samba say.
 pub fn captured(peers: &Peers) -> Result {
     let samba = peers.samba("ours-captured", Samba::standalone)?;
-    let expected: [(&str, &[&str]); 3] = [
-        ("samr", &["Connect5", "EnumDomains", "LookupDomain", "OpenDomain", "EnumDomainUsers", "Close"]),
-        ("winreg", &["OpenHKLM", "OpenKey", "EnumKey", "QueryValue", "SetValue", "CreateKey", "CloseKey"]),
-        ("srvsvc", &["NetSrvGetInfo", "NetShareEnumAll", "NetRemoteTOD"]),
-    ];
-    for (interface, names) in expected {
+    for (interface, names) in [("samr", SAMR), ("winreg", WINREG), ("srvsvc", SRVSVC)] {
         for (level, mechanism) in [("integrity", "ntlm"), ("privacy", "ntlm"), ("privacy", "negotiate")] {
-            let ask = format!("ask={interface}");
+            let name = format!("{interface}-{level}-{mechanism}");
             let told = asks(peers, samba.address, USER, PASSWORD, &[&format!("ask=map-{interface}")])?;
-            let port = told.first().and_then(|line| line["port"].as_u64());
-            let port = port.and_then(|port| u16::try_from(port).ok()).ok_or("no port")?;
-            let relay =
-                Relay::start(peers.folder.join(format!("ours-{interface}-{level}-{mechanism}.pcap")))?;
-            relay.lead_to(SocketAddr::from((samba.address, port)));
-            let at = format!("at={}", relay.address);
-            let (protection, proof) = (format!("level={level}"), format!("mechanism={mechanism}"));
-            let told = asks(peers, samba.address, USER, PASSWORD, &[&ask, &protection, &proof, &at])?;
+            let relay = relay(peers, &samba, &told, &name)?;
+            let options = [
+                format!("ask={interface}"),
+                format!("level={level}"),
+                format!("mechanism={mechanism}"),
+                format!("at={}", relay.address),
+            ];
+            let told = asks(peers, samba.address, USER, PASSWORD, &options.each_ref().map(String::as_str))?;
             if told.iter().any(|line| line["result"] != "ok") {
-                return Err(format!("{told:?}"));
+                return Err(format!("{name}: {told:?}"));
             }
             let capture = relay.ended()?;
             if !peers.tshark {
@@ -166,45 +195,63 @@ pub fn captured(peers: &Peers) -> Result {
             // The mechListMIC of SPNEGO uses up what tshark then takes for the first call's.
             let password = (mechanism == "ntlm").then_some(PASSWORD);
             let operations = judge_rpc(capture, &[relay.address.port()], password)?;
-            let seen = |wanted: &str| operations.iter().any(|operation| operation.contains(wanted));
-            if interface == "winreg"
-                && !["Request", "Response"].iter().all(|kind| {
-                    operations.iter().any(|told| told.starts_with(kind) && told.contains("Fragment: Mid"))
-                })
-            {
-                return Err(format!("{level} {mechanism}: no call of several fragments: {operations:?}"));
+            let several = |kind: &&str| {
+                operations.iter().any(|told| told.starts_with(kind) && told.contains("Fragment: Mid"))
+            };
+            if interface == "winreg" && !["Request", "Response"].iter().all(several) {
+                return Err(format!("{name}: no call of several fragments: {operations:?}"));
             }
             // Only what it can unseal does it put together.
-            let names = names.iter().filter(|name| password.is_some() || **name != "SetValue");
-            for name in names {
-                for way in ["request", "response"] {
-                    let wanted = format!("{name} {way}");
-                    if !seen(&wanted) {
-                        return Err(format!("{interface} {level} {mechanism}: no {wanted}: {operations:?}"));
-                    }
-                }
-            }
+            let whole = |wanted: &&str| password.is_some() || *wanted != "SetValue";
+            let names: Vec<&str> = names.iter().copied().filter(whole).collect();
+            shows(&operations, &names).map_err(|e| format!("{name}: {e}"))?;
         }
     }
     Ok(())
 }
 
-/// Kerberos, which seals, whatever is asked for.
+/// The tickets of Samba's KDC, asked by TCP and by UDP; what Kerberos cannot do is refused here.
 pub fn kerberos(peers: &Peers) -> Result {
     let samba = peers.domain()?;
-    let (kdc, service) = (format!("kdc={}", samba.address), format!("service=host/{HOST}"));
-    let kerberos = ["mechanism=kerberos", kdc.as_str(), service.as_str()];
-    let administrator = "Administrator";
-    let domains = json!({ "found": ["REMASSIST", "Builtin"] });
-    let told = asks(peers, samba.address, administrator, PASSWORD, &[&["ask=samr"], &kerberos[..]].concat())?;
-    println!("{told:?}");
-    let _ = domains;
-    let told =
-        asks(peers, samba.address, administrator, PASSWORD, &[&["ask=refusals"], &kerberos[..]].concat())?;
-    println!("{told:?}");
-    let told =
-        asks(peers, samba.address, administrator, "Pass123?", &[&["ask=samr"], &kerberos[..]].concat())?;
-    println!("{told:?}");
-    let _ = fs::metadata(&samba.configuration);
+    let asks = |way: &str, service: &str, password: &str, options: &[&str]| {
+        let (kdc, service) = (format!("kdc={way}{}:88", samba.address), format!("service={service}"));
+        let options = [&["mechanism=kerberos", &kdc, &service], options].concat();
+        asks(peers, samba.address, &format!("{REALM}\\Administrator"), password, &options)
+    };
+    let service = format!("host/{HOST}");
+    let failed = || [("bind", json!({ "result": "failed" }))];
+    for way in ["tcp://", "udp://"] {
+        let told = asks(way, &service, PASSWORD, &["ask=samr"])?;
+        let users = told.get(2).and_then(|line| line["found"].as_array()).cloned().unwrap_or_default();
+        let krbtgt = json!({ "id": 502, "name": "krbtgt" });
+        if !users.contains(&krbtgt) {
+            return Err(format!("{way}: not the accounts of a domain: {told:?}"));
+        }
+        let domains = json!({ "found": ["REMASSIST", "BUILTIN"] });
+        let expected = [
+            ("EnumerateDomains", domains),
+            ("LookupDomain", json!({})),
+            ("EnumerateUsers", json!({})),
+            ("CloseHandle", json!({})),
+        ];
+        expect(&told, &expected)?;
+        let told = asks(way, &service, PASSWORD, &["ask=refusals"])?;
+        expect(&told, &refused("BUILTIN", "REMASSIST"))?;
+        expect(&asks(way, &service, "Pass123?", &["ask=samr"])?, &failed())?;
+        expect(&asks(way, "host/nobody.remassist.test", PASSWORD, &["ask=samr"])?, &failed())?;
+    }
+    expect(&asks("tcp://", &service, PASSWORD, &["ask=samr", "level=integrity"])?, &failed())?;
+    let told = asks("tcp://", &service, PASSWORD, &["ask=map-samr"])?;
+    let relay = relay(peers, samba, &told, "kerberos-samr")?;
+    let at = format!("at={}", relay.address);
+    let told = asks("tcp://", &service, PASSWORD, &["ask=samr", &at])?;
+    if told.len() != 4 || told.iter().any(|line| line["result"] != "ok") {
+        return Err(format!("through the relay: {told:?}"));
+    }
+    let capture = relay.ended()?;
+    if peers.tshark {
+        let operations = judge_rpc(capture, &[relay.address.port()], None)?;
+        shows(&operations, SAMR)?;
+    }
     Ok(())
 }
