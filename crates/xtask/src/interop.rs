@@ -42,6 +42,7 @@ const EXPERTS: &[Scenario<Lane>] = &[
     ("a type 2 invitation brings the expert to our address", type_2),
     ("a type 2 invitation with the wrong password does not", type_2_wrong_password),
     ("a type 1 invitation brings the expert to our address", type_1),
+    ("a ticket that was asked for brings the expert to our address", help::with_freerdp),
     ("xfreerdp is helped into our novice: TLS, type 2", novice::tls),
     ("the same without any encryption", novice::rdp),
     ("the same with RC4 of 40, 56 and 128 bits", novice::rc4),
