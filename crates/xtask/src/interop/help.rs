@@ -168,6 +168,6 @@ pub fn with_freerdp(lane: &Lane) -> Result {
     let listener = Listener::new()?;
     let novice = Novice::start(&lane.program, &lane.folder, &["--address", &listener.address.to_string()])?;
     let file = lane.folder.join("ticket.msrcIncident");
-    text(novice.helper(&["ticket", "127.0.0.1", "--invitation"]).arg(&file))?;
+    text(novice.helper(&["ticket", "127.0.0.1"]).arg("--invitation").arg(&file))?;
     lane.expert(&file, PASSWORD, None, &listener)?.connection_request()
 }
