@@ -26,6 +26,8 @@ mod server;
 mod unknown;
 
 pub use self::core::{Answer, Call, NoRandom, Novice, NoviceEvent, Pending, Port, Question, Reply, Step};
+/// What calls and answers name.
+pub use dce_rpc::{AuthLevel, Status, SyntaxId};
 pub use endpoints::Endpoints;
 pub use exporter::Counts;
 pub use identity::Identity;

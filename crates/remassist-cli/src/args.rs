@@ -79,6 +79,20 @@ pub enum KindArg {
     Chat,
     /// Queued COM+ calls ([MC-COMQC] 2.2).
     Comqc,
+    /// BSTR as stub data of its own ([MS-OAUT] 2.2.23): with the referent id of the pointer to it, any number but 0 and also
+    /// "User", or without.
+    OautBstr,
+    /// VARIANT as stub data of its own ([MS-OAUT] 2.2.29): with the referent id, or without.
+    OautVariant,
+    /// SAFEARRAY as stub data of its own ([MS-OAUT] 2.2.30): with one referent id, two (PSAFEARRAY), or none.
+    OautSafearray,
+    /// Reference to an object, of any form ([MS-DCOM] 2.2.18); activation properties, contexts and errors in it are read, too.
+    Objref,
+    /// Stub data of a call of [MS-RAI] or DCOM, with ORPCTHIS or ORPCTHAT; needs --interface, --opnum, --request or
+    /// --response.
+    RaiCall,
+    /// PDUs of connection-oriented RPC that one side has sent, one after the other ([C706] 12.6, [MS-RPCE] 2.2.2).
+    RpcPdu,
     /// What passed on the channels of a connection, as `novice` and `expert` write it with --record.
     Recording,
 }
@@ -104,6 +118,33 @@ pub struct InspectArgs {
     pub show_secrets: bool,
     /// The file, or - for standard input.
     pub file: PathBuf,
+    #[command(flatten)]
+    pub stub: StubArgs,
+}
+
+/// What stub data do not tell themselves.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Stub data (--kind rai-call)")]
+pub struct StubArgs {
+    /// Interface of the call: its name (IRASrv, IPCHService, IPCHCollection, ISAFSession, IDispatch, IObjectExporter,
+    /// IActivation, IRemoteSCMActivator, IRemUnknown, IRemUnknown2) or its UUID.
+    #[arg(long = "interface", id = "stub_interface", value_name = "NAME|UUID")]
+    pub interface: Option<String>,
+    /// Method of the call: its number or its name.
+    #[arg(long, value_name = "N|NAME")]
+    pub opnum: Option<String>,
+    /// What the client sends.
+    #[arg(long, conflicts_with = "response")]
+    pub request: bool,
+    /// What the server answers.
+    #[arg(long)]
+    pub response: bool,
+    /// There is no ORPCTHIS or ORPCTHAT, with which calls to objects begin.
+    #[arg(long)]
+    pub no_orpc_header: bool,
+    /// Numbers have their highest byte first; also for oaut-bstr, oaut-variant and oaut-safearray.
+    #[arg(long)]
+    pub big_endian: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -456,12 +497,24 @@ pub enum EventsArg {
 
 #[derive(Debug, ClapArgs)]
 pub struct DemoArgs {
-    /// What happens.
+    /// One act only; all of them when left out.
+    #[arg(long, value_enum)]
+    pub act: Option<Act>,
+    /// What happens when the expert has an invitation.
     #[arg(long, value_enum, default_value_t = Scenario::Session)]
     pub scenario: Scenario,
 }
 
-/// What happens in a demonstration.
+/// A part of the demonstration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Act {
+    /// The expert has an invitation.
+    Help,
+    /// The expert offers help: it asks for a ticket over DCOM.
+    Offer,
+}
+
+/// What happens when the expert has an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     /// Chat, control, files, contacts: a session of version 2, then one of version 3.

@@ -14,8 +14,9 @@ use remassist::session::{
 };
 
 use crate::Failure;
-use crate::args::{DemoArgs, Scenario};
+use crate::args::{Act, DemoArgs, Scenario};
 
+mod offer;
 mod stage;
 pub mod words;
 
@@ -30,7 +31,7 @@ const ANSWER: &str = "My printer is gone. Can you see it?";
 
 pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let checks = runtime.block_on(scenario(args.scenario, out))?;
+    let checks = runtime.block_on(acts(args, out))?;
     writeln!(out, "\nChecks")?;
     for (what, held) in &checks {
         writeln!(out, "  {} {what}", if *held { "ok    " } else { "FAILED" })?;
@@ -43,6 +44,22 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
     } else {
         Err(Failure::Input(format!("{failed} of {} checks failed", checks.len())))
     }
+}
+
+async fn acts(args: &DemoArgs, out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
+    let (help, offer) = match args.act {
+        // How a session ends otherwise is all that is wanted.
+        None => (true, args.scenario == Scenario::Session),
+        Some(act) => (act == Act::Help, act == Act::Offer),
+    };
+    let mut checks = Vec::new();
+    if help {
+        checks.extend(scenario(args.scenario, out).await?);
+    }
+    if offer {
+        checks.extend(offer::act(out).await?);
+    }
+    Ok(checks)
 }
 
 async fn scenario(scenario: Scenario, out: &mut dyn Write) -> Result<Vec<Check>, Failure> {

@@ -1,9 +1,11 @@
 //! Which kind an input is.
 
-use remassist::core::DecodeOptions;
 use remassist::core::text::Encoding;
+use remassist::core::{Decode as _, DecodeOptions};
+use remassist::rpc::CommonHeader;
 
 use crate::kinds::{KINDS, Kind, by_name};
+use crate::stub::Told;
 
 /// The kind that the input shows by its beginning, or the first as which it can be decoded, if possible without
 /// deviations.
@@ -14,6 +16,13 @@ pub fn detect(input: &[u8]) -> Option<&'static Kind> {
 fn by_signature(input: &[u8]) -> Option<&'static str> {
     if input.starts_with(b"CHDR") {
         return Some("comqc");
+    }
+    // The signature, then one of the four forms.
+    if matches!(input, [b'M', b'E', b'O', b'W', 1 | 2 | 4 | 8, 0, 0, 0, ..]) {
+        return Some("objref");
+    }
+    if is_pdu(input) {
+        return Some("rpc-pdu");
     }
     let (encoding, _) = Encoding::detect(input);
     let head: String = match encoding {
@@ -48,11 +57,24 @@ fn by_signature(input: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Version 5.0 or 5.1, a type of connection-oriented RPC, numbers of a known form, a length that the input has; and what
+/// follows begins with such a version, too, since OD_WND_CREATED of encomsp can have all of that.
+fn is_pdu(input: &[u8]) -> bool {
+    let Ok((header, _)) = CommonHeader::decode_prefix(input) else { return false };
+    let known = header.version_minor <= 1
+        && header.packet_type.name().is_some()
+        && matches!(header.data_representation.0, [0 | 0x10, 0, 0, 0]);
+    let next = input.get(header.frag_length.into()..);
+    known && next.is_some_and(|next| matches!(next, [] | [5] | [5, 0 | 1, ..]))
+}
+
 /// Almost any text with an even number of bytes can be taken for a chat message: that comes last, and only without
 /// deviations.
 fn decodable(input: &[u8]) -> Option<&'static Kind> {
     let (chat, others) = KINDS.split_last()?;
-    let is = |kind: &&Kind, options| !input.is_empty() && (kind.inspect)(input, &options).is_ok();
+    let is = |kind: &&Kind, options| {
+        !input.is_empty() && (kind.inspect)(input, &options, &Told::default()).is_ok()
+    };
     let strict = others.iter().find(|kind| is(kind, DecodeOptions::STRICT));
     let tolerant = || others.iter().find(|kind| is(kind, DecodeOptions::TOLERANT));
     strict.or_else(tolerant).or_else(|| Some(chat).filter(|kind| is(kind, DecodeOptions::STRICT)))

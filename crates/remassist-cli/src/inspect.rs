@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::{InspectArgs, KindArg};
 use crate::kinds::{Inspected, Kind, by_name};
-use crate::{Failure, detect, input, recording, tree};
+use crate::{Failure, bindings, detect, input, recording, tree};
 
 impl KindArg {
     /// The kind named; `None` for `auto`.
@@ -28,12 +28,19 @@ impl KindArg {
             Self::HelpBlob => "help-blob",
             Self::Chat => "chat",
             Self::Comqc => "comqc",
+            Self::OautBstr => "oaut-bstr",
+            Self::OautVariant => "oaut-variant",
+            Self::OautSafearray => "oaut-safearray",
+            Self::Objref => "objref",
+            Self::RaiCall => "rai-call",
+            Self::RpcPdu => "rpc-pdu",
         })
     }
 }
 
 pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let password = args.password.read()?;
+    let told = args.stub.told(args.kind)?;
     let mut input = input::read(&args.file)?;
     if args.hex {
         input = input::unhex(&input)?;
@@ -49,7 +56,7 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let kind = kind.ok_or_else(unknown)?;
     let options = options(args).with_trace(!args.json);
     let inspected =
-        (kind.inspect)(&input, &options).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
+        (kind.inspect)(&input, &options, &told).map_err(|e| Failure::Input(format!("{}: {e}", kind.name)))?;
     let ticket = match password {
         Some(password) if kind.name == "invitation" => Ticket::decrypt(&input, password.expose())?,
         _ => None,
@@ -83,6 +90,7 @@ fn print_json(
 ) -> Result<(), Failure> {
     let deviations: Vec<Value> = inspected.deviations.iter().map(deviation).collect();
     let mut json = json!({ "kind": kind.name, "value": inspected.value, "deviations": deviations });
+    bindings::add(&mut json);
     if let (Some(ticket), Value::Object(map)) = (ticket, &mut json) {
         map.insert("ticket".to_owned(), ticket.json());
     }

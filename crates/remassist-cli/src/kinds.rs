@@ -5,12 +5,17 @@ use remassist::channel::{ChatMessage, ControlPayload, ExpertBlob, HelpBlob};
 use remassist::comqc::Message;
 use remassist::connstring::ConnectionString;
 use remassist::core::text::TextDocument;
-use remassist::core::{Decode, DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Encode, TraceEntry};
+use remassist::core::{
+    At, Decode, DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Encode, TraceEntry,
+};
 use remassist::invitation::Invitation;
 use remassist::rccommand::{ContactFile, RcCommand};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::stub::{self, Told};
+use crate::{oaut, objref, pdu};
 
 /// A decoded value, ready to be shown.
 #[derive(Debug)]
@@ -25,7 +30,7 @@ pub struct Kind {
     /// Its name on the command line.
     pub name: &'static str,
     /// Decodes the whole input.
-    pub inspect: fn(&[u8], &DecodeOptions) -> Result<Inspected, DecodeError>,
+    pub inspect: fn(&[u8], &DecodeOptions, &Told) -> Result<Inspected, DecodeError>,
     /// Encodes the JSON form of a value.
     pub encode: fn(Value) -> Result<Vec<u8>, String>,
 }
@@ -34,13 +39,13 @@ macro_rules! kind {
     ($name:literal, $borrowed:ty, $owned:ty) => {
         Kind {
             name: $name,
-            inspect: |input, options| inspect::<$borrowed>(input, options),
+            inspect: |input, options, _| inspect::<$borrowed>(input, options),
             encode: encode::<$owned>,
         }
     };
 }
 
-/// Every kind. The order is that in which inputs without a signature are tried.
+/// The kinds as which inputs without a signature are tried, in that order.
 pub static KINDS: &[Kind] = &[
     kind!("comqc", Message<'_>, Message<'static>),
     kind!("invitation", TextDocument<'_, Invitation<'_>>, TextDocument<'static, Invitation<'static>>),
@@ -58,27 +63,49 @@ pub static KINDS: &[Kind] = &[
     kind!("chat", ChatMessage<'_>, ChatMessage<'static>),
 ];
 
+/// The kinds that are never tried: stub data look like anything, and the others have a signature.
+static OTHERS: &[Kind] = &[
+    Kind { name: "oaut-bstr", inspect: oaut::inspect_bstr, encode: oaut::encode_bstr },
+    Kind { name: "oaut-variant", inspect: oaut::inspect_variant, encode: oaut::encode_variant },
+    Kind { name: "oaut-safearray", inspect: oaut::inspect_safearray, encode: oaut::encode_safearray },
+    Kind { name: "objref", inspect: objref::inspect, encode: objref::encode },
+    Kind { name: "rai-call", inspect: stub::inspect, encode: stub::encode },
+    Kind { name: "rpc-pdu", inspect: pdu::inspect, encode: pdu::encode },
+];
+
 /// The kind of a name.
 pub fn by_name(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
+    KINDS.iter().chain(OTHERS).find(|kind| kind.name == name)
 }
 
-fn inspect<'a, T: Decode<'a> + Serialize>(
+pub fn inspect<'a, T: Decode<'a> + Serialize>(
     input: &'a [u8],
     options: &DecodeOptions,
 ) -> Result<Inspected, DecodeError> {
-    let decoded = T::decode_with(input, options)?;
+    whole(T::decode_with(input, options)?, input, T::AT)
+}
+
+/// What was decoded, if it is all of the input.
+pub fn whole<T: Serialize>(
+    decoded: Decoded<'_, T>,
+    input: &[u8],
+    at: &'static At,
+) -> Result<Inspected, DecodeError> {
     if !decoded.rest.is_empty() {
         let extra = decoded.rest.len();
         let kind = DecodeErrorKind::TrailingData { extra };
-        return Err(DecodeError::new(input.len().saturating_sub(extra), T::AT, kind));
+        return Err(DecodeError::new(input.len().saturating_sub(extra), at, kind));
     }
-    // A type that cannot become JSON would be a defect of ours: shown as such, not as a panic.
-    let value = serde_json::to_value(&decoded.value).unwrap_or_else(|e| Value::String(e.to_string()));
+    let value = json(&decoded.value);
     Ok(Inspected { value, deviations: decoded.deviations, trace: decoded.trace })
 }
 
-fn encode<T: Encode + DeserializeOwned>(value: Value) -> Result<Vec<u8>, String> {
+/// A type that cannot become JSON would be a defect of ours: shown as such, not as a panic.
+pub fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_else(|e| Value::String(e.to_string()))
+}
+
+pub fn encode<T: Encode + DeserializeOwned>(value: Value) -> Result<Vec<u8>, String> {
     let value: T = serde_json::from_value(value).map_err(|e| e.to_string())?;
     value.to_vec().map_err(|e| e.to_string())
 }

@@ -80,8 +80,7 @@ pub async fn obtain(
     let expert = expert(host, account, password).await?;
     let sessions = listed(&expert).await?;
     let session = meant(&sessions, session)?;
-    let Account { domain, user } = own(account)?;
-    let ticket = expert.ticket(session, &format!("{domain}\\{user}")).await;
+    let ticket = expert.ticket(session, &own(account)?.to_string()).await;
     let text = ticket.map_err(|e| Failure::Input(e.to_string()))?;
     Ok(Ticket { text, told: session.told, user: user_of(session) })
 }

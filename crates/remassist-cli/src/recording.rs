@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::inspect::{deviation, redact};
 use crate::kinds::by_name;
+use crate::stub::Told;
 use crate::transcript::Transcript;
 use crate::{Failure, output};
 
@@ -128,7 +129,7 @@ fn message(channel: Channel, bytes: &[u8], options: &DecodeOptions) -> Value {
         // Its data is that of a file.
         _ => return json,
     };
-    let decoded = by_name(kind).map(|kind| (kind.inspect)(bytes, options));
+    let decoded = by_name(kind).map(|kind| (kind.inspect)(bytes, options, &Told::default()));
     let details = match decoded {
         Some(Ok(inspected)) => {
             let deviations: Vec<Value> = inspected.deviations.iter().map(deviation).collect();

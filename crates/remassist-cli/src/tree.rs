@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use remassist::core::{Deviation, Format, Hex, TraceEntry, Utf16Le, usize_from};
 
+use crate::bindings::Follower;
+
 /// Styles for a terminal; none of them where there is none, or where the user wants none.
 #[derive(Debug, Default)]
 pub struct Styles {
@@ -40,7 +42,19 @@ pub fn print(
 ) -> io::Result<()> {
     let Styles { group, section, deviation } = Styles::of_stdout();
     writeln!(out, "{section}{:>8} {:>8}  field{section:#}", "offset", "length")?;
-    for entry in trace {
+    let (mut follower, mut rest) = (Follower::default(), trace);
+    while let Some((entry, following)) = rest.split_first() {
+        let units = follower.units(rest, input);
+        let (entry, text) = match &units {
+            Some((count, units, text)) => {
+                rest = rest.get(*count..).unwrap_or_default();
+                (units, Some(quoted(text.chars())))
+            }
+            None => {
+                rest = following;
+                (entry, None)
+            }
+        };
         // Quotes and blanks of XML.
         if entry.format == Format::Filler && entry.at.field.is_empty() {
             continue;
@@ -57,7 +71,7 @@ pub fn print(
         write!(out, "{offset:>8} {len:>8}  {:indent$}{style}{name}{style:#}", "")?;
         if entry.format != Format::Group {
             let bytes = input.get(*offset..offset.saturating_add(*len)).unwrap_or_default();
-            write!(out, ": {}", value(entry, bytes, show_secrets))?;
+            write!(out, ": {}", text.unwrap_or_else(|| value(entry, bytes, show_secrets)))?;
         }
         writeln!(out, "  {section}{} {}{section:#}", at.doc, at.section)?;
     }

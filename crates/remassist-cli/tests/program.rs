@@ -7,63 +7,21 @@
     reason = "a test reports by panicking"
 )]
 
-use std::io::{BufRead as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
+use common::{failure, hex, run, stdout, vectors};
 use serde_json::Value;
+use talking::{Talking, root};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn run(args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_remassist"))
-        .args(args)
-        .current_dir(root())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // A program that ends early closes its end of the pipe.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
-/// Standard output of a run that must succeed.
-fn stdout(args: &[&str], input: &[u8]) -> Vec<u8> {
-    let output = run(args, input);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
+mod common;
+mod talking;
 
 fn line(args: &[&str], input: &str) -> String {
     let text = String::from_utf8(stdout(args, input.as_bytes())).unwrap();
     assert_eq!(text.matches('\n').count(), 1, "one line: {text:?}");
     text.trim_end_matches('\n').to_owned()
-}
-
-/// Exit status and standard error of a run that must fail, which prints one line and nothing else.
-fn failure(args: &[&str], input: &[u8]) -> (i32, String) {
-    let output = run(args, input);
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.stdout.is_empty());
-    (output.status.code().unwrap(), text)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn vectors(path: &str) -> Value {
-    let text = std::fs::read_to_string(root().join("tests/vectors").join(path)).unwrap();
-    serde_json::from_str(&text).unwrap()
 }
 
 /// Every sample that the tests have, as hexadecimal digits, with its kind.
@@ -334,11 +292,24 @@ fn whole_sessions_over_rdp() {
         "novice: got the contact of Eva",
         "expert: got the contact of Nils",
         "  ok     version 3: a file arrived each way, byte for byte",
-        "24 checks, 0 failed",
+        "== help is offered: a ticket over DCOM, then version 2 over RDP with TLS ==",
+        "novice: DESK\\eva could not log on: no such account, or another password",
+        "novice: refused DESK\\otto: E_ACCESSDENIED (0x80070005)",
+        "expert: there is session 2 of DESK\\nils",
+        "  ok     offer: the novice verified the expert by its ticket",
+        "36 checks, 0 failed",
     ] {
         assert!(transcript.contains(part), "{part} is not in:\n{transcript}");
     }
     assert!(!transcript.contains("Pass123!") && !transcript.contains("FAILED"));
+}
+
+#[test]
+fn one_act_of_the_demonstration() {
+    let offer = String::from_utf8(stdout(&["demo", "--act", "offer"], b"")).unwrap();
+    assert!(offer.ends_with("12 checks, 0 failed\n") && !offer.contains("a whole session"), "{offer}");
+    let help = String::from_utf8(stdout(&["demo", "--act", "help"], b"")).unwrap();
+    assert!(help.ends_with("24 checks, 0 failed\n"), "{help}");
 }
 
 #[test]
@@ -360,69 +331,26 @@ fn sessions_that_end_as_specified() {
     }
 }
 
-/// A program that talks in lines of JSON.
-struct Talking {
-    child: Child,
-    said: std::io::BufReader<ChildStdout>,
+/// A novice that has written its invitation.
+fn novice(invitation: &Path, args: &[&str], input: Stdio) -> Talking {
+    let mut all = vec!["novice", "--listen", "127.0.0.1:0", "--exit-after-session"];
+    all.extend(["--invitation", invitation.to_str().unwrap()]);
+    all.extend(args);
+    let mut novice = Talking::start(&all, input);
+    novice.wait("listening");
+    novice
 }
 
-impl Talking {
-    fn start(args: &[&str], input: Stdio) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_remassist"));
-        program.args(args).args(["--password", "Pass123!", "--events", "json"]).current_dir(root());
-        let mut child = program.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let said = std::io::BufReader::new(child.stdout.take().unwrap());
-        Self { child, said }
-    }
-
-    /// A novice that has written its invitation.
-    fn novice(invitation: &Path, args: &[&str], input: Stdio) -> Self {
-        let mut all = vec!["novice", "--listen", "127.0.0.1:0", "--exit-after-session"];
-        all.extend(["--invitation", invitation.to_str().unwrap()]);
-        all.extend(args);
-        let mut novice = Self::start(&all, input);
-        novice.wait("listening");
-        novice
-    }
-
-    fn event(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
-        (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
-    }
-
-    fn wait(&mut self, name: &str) -> Value {
-        loop {
-            let event = self.event().unwrap_or_else(|| panic!("it ends without {name}"));
-            if event["event"] == name {
-                return event;
-            }
-        }
-    }
-
-    fn says(&mut self, line: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    /// How it ended, and what it still said. It is killed when it does not end.
-    fn end(mut self, patience: u64) -> (Option<i32>, Vec<Value>) {
-        let end = Instant::now() + Duration::from_secs(patience);
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None if Instant::now() > end => self.child.kill().unwrap(),
-                None => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
-        (status.code(), std::iter::from_fn(|| self.event()).collect())
-    }
+/// Types a line.
+fn says(program: &mut Talking, line: &str) {
+    writeln!(program.child.stdin.as_mut().unwrap(), "{line}").unwrap();
 }
 
 /// Two programs, one connection; how they ended, and the lines of JSON that each printed.
 fn helped(novice: &[&str], expert: &[&str]) -> [(Option<i32>, Vec<Value>); 2] {
     let folder = tempfile::tempdir().unwrap();
     let invitation = folder.path().join("invitation");
-    let novice = Talking::novice(&invitation, novice, Stdio::null());
+    let novice = self::novice(&invitation, novice, Stdio::null());
     let mut args = vec!["expert", invitation.to_str().unwrap()];
     args.extend(expert);
     let mut expert = Talking::start(&args, Stdio::null());
@@ -583,13 +511,13 @@ fn questions_are_answered_by_their_names() {
     std::fs::write(path("a.txt"), "some text").unwrap();
     let (invitation, file, incoming) = (folder.path().join("invitation"), path("a.txt"), path(""));
     let args = ["--receive-dir", &incoming];
-    let mut novice = Talking::novice(&invitation, &args, Stdio::piped());
+    let mut novice = novice(&invitation, &args, Stdio::piped());
     let args = ["expert", invitation.to_str().unwrap(), "--send", &file, "--request-control", "--say", "Hi"];
     let mut expert = Talking::start(&args, Stdio::piped());
     novice.wait("ask_view");
     // That one was not asked; it is said to nobody yet, or a chat message.
-    novice.says("y control");
-    novice.says("y view");
+    says(&mut novice, "y control");
+    says(&mut novice, "y view");
     let (mut id, mut control) = (None, false);
     while id.is_none() || !control {
         let event = novice.event().unwrap();
@@ -599,15 +527,15 @@ fn questions_are_answered_by_their_names() {
         }
     }
     // No answer: a chat message.
-    novice.says("no problem");
-    novice.says("n control");
-    novice.says(&format!("yes {}", id.unwrap()));
+    says(&mut novice, "no problem");
+    says(&mut novice, "n control");
+    says(&mut novice, &format!("yes {}", id.unwrap()));
     let saved = novice.wait("file_saved");
     assert_eq!(std::fs::read(saved["path"].as_str().unwrap()).unwrap(), b"some text");
     assert_eq!(expert.wait("chat")["message"], "no problem");
     expert.wait("control_refused");
     expert.wait("file_sent");
-    expert.says("/quit");
+    says(&mut expert, "/quit");
     assert_eq!(expert.end(30).0, Some(0));
     let (status, heard) = novice.end(30);
     assert_eq!(status, Some(0));

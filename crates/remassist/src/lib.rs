@@ -13,6 +13,8 @@ pub use ndr_oaut as ndr;
 pub use ra_channel as channel;
 #[cfg(feature = "connstring")]
 pub use ra_connstring as connstring;
+#[cfg(feature = "dcom")]
+pub use ra_dcom as dcom;
 #[cfg(feature = "invitation")]
 pub use ra_invitation as invitation;
 #[cfg(feature = "rdp")]
@@ -23,3 +25,5 @@ pub use ra_session as session;
 pub use rccommand;
 #[cfg(feature = "standard-security")]
 pub use rdp_standard_security as standard_security;
+#[cfg(feature = "dcom")]
+pub use rpc_net;

@@ -5,6 +5,7 @@ mod comqc;
 mod connstring;
 mod core;
 mod dcom;
+mod dcom_novice;
 mod invitation;
 mod logon;
 mod ndr;
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         connstring::ALL,
         core::ALL,
         dcom::ALL,
+        dcom_novice::ALL,
         invitation::ALL,
         logon::ALL,
         ndr::ALL,

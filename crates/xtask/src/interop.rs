@@ -1,11 +1,14 @@
 //! Real peers. docs/interop.md tells what each scenario proves.
 
 mod dcom;
+mod help;
 mod impacket;
 mod novice;
+mod offers;
 mod paint;
 mod program;
 mod relay;
+mod rpc;
 mod samba;
 mod screen;
 mod shadow;
@@ -25,7 +28,7 @@ use std::time::{Duration, Instant};
 use program::Killed;
 use xvfb::Xvfb;
 
-use crate::run::{Outcome, Result, apt, installed, output, root, sh};
+use crate::run::{Outcome, Result, apt, installed, output, sh, target};
 
 /// How long one event may take; only a failure ever takes so long.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -39,6 +42,7 @@ const EXPERTS: &[Scenario<Lane>] = &[
     ("a type 2 invitation brings the expert to our address", type_2),
     ("a type 2 invitation with the wrong password does not", type_2_wrong_password),
     ("a type 1 invitation brings the expert to our address", type_1),
+    ("a ticket that was asked for brings the expert to our address", help::with_freerdp),
     ("xfreerdp is helped into our novice: TLS, type 2", novice::tls),
     ("the same without any encryption", novice::rdp),
     ("the same with RC4 of 40, 56 and 128 bits", novice::rc4),
@@ -88,7 +92,8 @@ impl Options {
 
 /// Runs the scenarios, a failed one twice. Those of RDP and those of DCOM do not need each other's peers.
 pub fn interop(options: &Options) -> Result<Outcome> {
-    let outcomes = [rdp(options)?, dcom(options)?];
+    let programs = Programs::build(options)?;
+    let outcomes = [rdp(options, &programs)?, dcom(options, programs)?];
     let told = outcomes.iter().map(|outcome| match outcome {
         Outcome::Passed(what) => what.clone(),
         Outcome::Skipped(why) => format!("SKIPPED: {why}"),
@@ -98,11 +103,33 @@ pub fn interop(options: &Options) -> Result<Outcome> {
     Ok(if nothing { Outcome::Skipped(told) } else { Outcome::Passed(told) })
 }
 
+/// What the scenarios run.
+pub struct Programs {
+    pub remassist: PathBuf,
+    /// An example of `ra-dcom`: a novice with made-up sessions.
+    pub novice: PathBuf,
+    /// An example of `rpc-net`: a client that asks Samba.
+    pub samba: PathBuf,
+}
+
+impl Programs {
+    /// All at once, with the features of the whole workspace: nothing is built twice, and what comes after finds it built.
+    fn build(options: &Options) -> Result<Self> {
+        sh("cargo build --quiet --workspace --bin remassist --example novice --example samba")?;
+        let folder = std::path::absolute(target().join("debug")).map_err(|e| e.to_string())?;
+        Ok(Self {
+            remassist: options.program.clone().unwrap_or_else(|| folder.join("remassist")),
+            novice: folder.join("examples/novice"),
+            samba: folder.join("examples/samba"),
+        })
+    }
+}
+
 fn skipped(what: &str) {
     println!("!!!! SKIPPED: {what} not installed and cannot be !!!!");
 }
 
-fn rdp(options: &Options) -> Result<Outcome> {
+fn rdp(options: &Options, programs: &Programs) -> Result<Outcome> {
     let has_experts = || ["xfreerdp", "Xvfb", "xdotool"].iter().all(|program| installed(program));
     let has_novices = || installed("freerdp-shadow-cli");
     if !has_experts() || !has_novices() || !tshark::is_there() {
@@ -125,43 +152,33 @@ fn rdp(options: &Options) -> Result<Outcome> {
     if scenarios.is_empty() {
         return Ok(Outcome::Passed("no scenario of RDP".into()));
     }
-    let program = match &options.program {
-        Some(path) => path.clone(),
-        None => {
-            sh("cargo build --quiet -p remassist-cli")?;
-            let folder =
-                std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-            folder.join("debug/remassist")
-        }
-    };
     let version = output("dpkg-query -W -f ${Version} freerdp2-x11").unwrap_or_else(|| "unknown".into());
     println!("peer: freerdp2-x11 {version}");
     let (folder, keep) = options.folder("rdp")?;
-    run_all(&scenarios, &Lane::new(program, folder, keep)?)?;
+    run_all(&scenarios, &Lane::new(programs.remassist.clone(), folder, keep)?)?;
     Ok(Outcome::Passed(format!("{} scenarios with freerdp2-x11 {version}", scenarios.len())))
 }
 
-fn dcom(options: &Options) -> Result<Outcome> {
+fn dcom(options: &Options, programs: Programs) -> Result<Outcome> {
     let (folder, keep) = options.folder("dcom")?;
-    let Some(peers) = dcom::Peers::find(&folder)? else {
+    let Some(peers) = dcom::Peers::find(&folder, programs)? else {
         skipped("impacket is");
         return Ok(Outcome::Skipped("no impacket".into()));
     };
     let (mut scenarios, missing) = peers.scenarios();
     missing.iter().for_each(|what| skipped(&format!("{what} is")));
     let samba = output("dpkg-query -W -f ${Version} samba").unwrap_or_else(|| "none".into());
-    println!("peers: impacket {}, samba {samba}", peers.impacket.version);
+    let versions = format!("impacket {} and samba {samba}", peers.impacket.version);
+    println!("peers: {versions}");
     options.choose(&mut scenarios);
     let result = run_all(&scenarios, &peers);
+    // The servers end before their folder does.
+    drop(peers);
     if !keep {
         let _gone = fs::remove_dir_all(&folder);
     }
     result?;
-    Ok(Outcome::Passed(format!(
-        "{} scenarios with impacket {} and samba {samba}",
-        scenarios.len(),
-        peers.impacket.version
-    )))
+    Ok(Outcome::Passed(format!("{} scenarios with {versions}", scenarios.len())))
 }
 
 fn run_all<T>(scenarios: &[Scenario<T>], shared: &T) -> Result {

@@ -12,13 +12,14 @@ const NO_STD: &[(&str, &str)] = &[
     ("comqc-format", ""),
     ("dce-rpc", ""),
     ("ndr-oaut", ""),
+    ("ra-dcom", ""),
     ("rdp-standard-security", ""),
 ];
 
 /// Crates that need an operating system: layer 3 and above.
-const NEED_A_SYSTEM: &[&str] = &["ra-rdp", "rpc-net"];
+const NEED_A_SYSTEM: &[&str] = &["ra-rdp", "rpc-net", "ra-dcom"];
 /// Features of the facade that bring them.
-const SYSTEM_FEATURES: &[&str] = &["rdp"];
+const SYSTEM_FEATURES: &[&str] = &["rdp", "dcom"];
 
 /// Tests that Miri is quick with: a test program, and parts of names (none: all of it).
 const MIRI: &[(&str, &str)] = &[

@@ -320,6 +320,9 @@ impl Exporter {
         now: Time,
     ) -> Result<u64, PingError> {
         let new = set == 0;
+        if new && add.len() > self.limits.objects_per_set {
+            return Err(PingError::TooMany);
+        }
         let id = if new { self.new_set(owner, sequence, now)? } else { set };
         let set = self.sets.get_mut(&id).filter(|set| set.owner == *owner).ok_or(PingError::NoSet)?;
         if set.sequence > sequence {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-/// An account that proved who it is. Windows does not tell upper and lower case apart in names, and so does not this:
+/// An account. What a client names as domain proves nothing where the server's account has none. Windows does not tell upper and lower case apart in names, and so does not this:
 /// two spellings are one account.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
@@ -18,6 +18,13 @@ impl Identity {
     #[must_use]
     pub fn new(domain: &str, user: &str) -> Self {
         Self { domain: domain.into(), user: user.into() }
+    }
+
+    /// Whether it stands for an account in a list: one without domain stands for that user of any domain.
+    #[must_use]
+    pub fn covers(&self, account: &Self) -> bool {
+        same_name(&self.user, &account.user)
+            && (self.domain.is_empty() || same_name(&self.domain, &account.domain))
     }
 
     /// The spelling that all spellings have in common.

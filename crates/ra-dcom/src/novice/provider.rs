@@ -158,7 +158,7 @@ pub struct SingleSession<T> {
 }
 
 impl<T: TicketMaker> SingleSession<T> {
-    /// One session; who may ask for help sessions and tickets; what makes the tickets.
+    /// One session; who may ask for help sessions and tickets (without domain: that user of any); what makes the tickets.
     #[must_use]
     pub fn new(session: Session, helpers: Vec<Identity>, tickets: T) -> Self {
         Self { session, helpers, tickets }
@@ -167,7 +167,7 @@ impl<T: TicketMaker> SingleSession<T> {
 
 impl<T: TicketMaker> SessionProvider for SingleSession<T> {
     async fn may_ask(&self, caller: &Identity) -> bool {
-        self.helpers.contains(caller)
+        self.helpers.iter().any(|helper| helper.covers(caller))
     }
 
     async fn sessions(&self, _: &Identity) -> Result<Vec<Session>, Refusal> {

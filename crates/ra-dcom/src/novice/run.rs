@@ -82,6 +82,7 @@ impl Novice {
                 let copy = Object::Enumeration(sessions.clone(), *next);
                 Value::Pointer(self.export(caller, copy, IID_IENUMVARIANT)?)
             }
+            (Object::Enumeration(..), Method::Next(0)) => return Err(HResult::E_INVALIDARG),
             (Object::Enumeration(sessions, next), Method::Next(count)) => {
                 let (sessions, from) = (sessions.clone(), *next);
                 let elements = self.next(caller, &sessions, from, count)?;

@@ -133,7 +133,7 @@ impl NoviceServer {
         let shared = Arc::new(Shared { novice: tables, provider, audit: Arc::clone(&audit), started });
         let serve = |listeners, port| {
             let service = Arc::new(PortService { port, shared: Arc::clone(&shared) });
-            let audit: Arc<dyn Audit> = Arc::clone(&audit) as _;
+            let audit: Arc<dyn NoviceAudit> = Arc::clone(&audit);
             Server::serve(listeners, service, Arc::clone(&accounts), audit, options.rpc)
         };
         let (objects, resolver) = (serve(objects, Port::Objects)?, serve(resolver, Port::Resolver)?);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use ra_rdp::{
     Downloads, ExpertConnection, ExpertEvent, ExpertOptions, NoInput, NoviceConnection, NoviceServer, Passed,
-    RdpError, Record,
+    RdpError, Record, Tickets,
 };
 use remassist::core::{Role, Time};
 use remassist::session::{
@@ -44,6 +44,11 @@ impl Door {
         let server = fits(NoviceServer::bind(&[any], Default::default()).await)?;
         let address = fits(server.addresses())?.first().copied().unwrap_or(any);
         Ok(Self { server, address })
+    }
+
+    /// Makes tickets that lead here.
+    pub fn tickets(&self) -> Result<Tickets, RdpError> {
+        self.server.tickets(Vec::new())
     }
 }
 

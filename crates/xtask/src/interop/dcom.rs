@@ -1,5 +1,6 @@
 //! Peers that speak DCE/RPC and DCOM.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,39 +12,55 @@ use super::impacket::{Impacket, lines, scripts};
 use super::relay::Relay;
 use super::samba::{HOST, PASSWORD, Samba, USER, domain_is_there, standalone_is_there};
 use super::tshark::{self, judge_rpc};
-use crate::run::{Result, apt, root};
+use super::{Programs, help, offers, rpc};
+use crate::run::{Result, apt, root, target};
 
 type Scenario = super::Scenario<Peers>;
 
-/// Without any of our programs: the peers are in order, and do what docs/interop.md tells of them.
-const WITH_IMPACKET: &[Scenario] =
-    &[("impacket packs and unpacks all calls of Remote Assistance", self_check)];
+const WITH_IMPACKET: &[Scenario] = &[
+    ("impacket packs and unpacks all calls of Remote Assistance", self_check),
+    ("impacket asks our novice through IRASrv, activated in every way", offers::ra_srv),
+    ("impacket asks our novice through IPCHService: all methods", offers::pch_service),
+    ("impacket asks our novice for 0, 1 and 500 sessions", offers::counts),
+    ("impacket has ten contexts, many fragments, references and pings", offers::life),
+    ("our novice refuses strangers, and whoever protects too little", offers::strangers),
+    ("our novice refuses calls that are none", offers::no_calls),
+    ("tshark reads what impacket and our novice say", offers::captured),
+    ("impacket fetches a ticket, and our expert joins the novice with it", help::with_impacket),
+    ("our expert lists sessions, fetches a ticket, offers help", help::ours),
+];
 const WITH_SAMBA: &[Scenario] = &[
     ("impacket asks Samba, with NTLM at every level", samba_calls),
     ("Samba refuses impacket with a wrong password", samba_refuses),
     ("tshark reads what impacket and Samba have sealed", samba_sealed),
+    ("our RPC client asks Samba: NTLM and SPNEGO, integrity and privacy", rpc::standalone),
+    ("our RPC client understands what Samba refuses", rpc::refusals),
+    ("tshark reads what our RPC client and Samba say", rpc::captured),
 ];
-const WITH_DOMAIN: &[Scenario] = &[("Samba asks a domain controller, with Kerberos", kerberos)];
+const WITH_DOMAIN: &[Scenario] = &[
+    ("Samba asks a domain controller, with Kerberos", kerberos),
+    ("our RPC client asks a domain controller, with Kerberos", rpc::kerberos),
+];
 
 /// What the scenarios share.
 pub struct Peers {
     pub folder: PathBuf,
     pub impacket: Impacket,
     pub tshark: bool,
+    pub programs: Programs,
+    domain: OnceCell<Samba>,
 }
 
 impl Peers {
     /// `None` where impacket cannot be had.
-    pub fn find(folder: &Path) -> Result<Option<Self>> {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    pub fn find(folder: &Path, programs: Programs) -> Result<Option<Self>> {
         if !standalone_is_there() || !domain_is_there() {
             apt("samba samba-ad-provision samba-dsdb-modules samba-vfs-modules");
         }
-        let Some(impacket) = Impacket::find(&target.join("interop")) else { return Ok(None) };
+        let Some(impacket) = Impacket::find(&target().join("interop")) else { return Ok(None) };
         let folder = folder.join("dcom");
         fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-        Ok(Some(Self { folder, impacket, tshark: tshark::is_there() }))
+        Ok(Some(Self { folder, impacket, tshark: tshark::is_there(), programs, domain: OnceCell::new() }))
     }
 
     /// Those that can be run here, and what is missing for the others.
@@ -63,11 +80,19 @@ impl Peers {
     }
 
     /// A server for a scenario, in a folder that nobody has used.
-    fn samba(&self, name: &str, start: fn(PathBuf) -> Result<Samba>) -> Result<Samba> {
+    pub fn samba(&self, name: &str, start: fn(PathBuf) -> Result<Samba>) -> Result<Samba> {
         let folder = self.folder.join(name);
         let _none_yet = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
         start(folder)
+    }
+
+    /// The domain controller, which all scenarios share: it takes longer to make than to ask.
+    pub fn domain(&self) -> Result<&Samba> {
+        if self.domain.get().is_none() {
+            let _there = self.domain.set(self.samba("domain", Samba::domain)?);
+        }
+        self.domain.get().ok_or_else(|| "no domain controller".into())
     }
 
     /// The script that asks Samba.
@@ -128,7 +153,7 @@ fn samba_sealed(peers: &Peers) -> Result {
 }
 
 fn kerberos(peers: &Peers) -> Result {
-    let samba = peers.samba("domain", Samba::domain)?;
+    let samba = peers.domain()?;
     let mut script = Command::new("/usr/bin/python3");
     script.env("KRB5_CONFIG", samba.krb5_conf()).arg(scripts().join("kerberos_calls.py"));
     script.arg(&samba.configuration).args([&samba.address.to_string(), HOST, PASSWORD]);
@@ -148,5 +173,18 @@ fn expect(told: &[Value], count: usize, result: impl Fn(&Value) -> &'static str)
     match told.iter().find(|line| seen(line) != result(line)) {
         Some(line) => Err(format!("not \"{}\": {line}", result(line))),
         None => Ok(()),
+    }
+}
+
+/// Whether everything expected is there and the same; objects may have more.
+pub fn holds(told: &Value, expected: &Value) -> bool {
+    match (told, expected) {
+        (Value::Object(told), Value::Object(expected)) => {
+            expected.iter().all(|(name, value)| told.get(name).is_some_and(|told| holds(told, value)))
+        }
+        (Value::Array(told), Value::Array(expected)) => {
+            told.len() == expected.len() && told.iter().zip(expected).all(|(told, value)| holds(told, value))
+        }
+        _ => told == expected,
     }
 }

@@ -46,7 +46,12 @@ pub struct Program {
 
 impl Program {
     pub fn spawn(command: &mut Command) -> Result<Self> {
-        command.args(["--events", "json"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::start(command.args(["--events", "json"]))
+    }
+
+    /// Another program that tells such events.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = Killed::spawn(command.stderr(Stdio::null()))?;
         let out = child.0.stdout.take().expect("piped");
         let (sender, events) = mpsc::channel();

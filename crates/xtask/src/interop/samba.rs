@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -133,8 +132,10 @@ impl Samba {
     ) -> Result<Self> {
         let log = fs::File::create(folder.join("log")).map_err(|e| e.to_string())?;
         let errors = log.try_clone().map_err(|e| e.to_string())?;
+        server.arg("-s").arg(&configuration);
         // A group of its own, which is what has to end.
-        server.arg("-s").arg(&configuration).process_group(0);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut server, 0);
         let server = Killed::spawn(server.stdin(Stdio::null()).stdout(log).stderr(errors))?;
         let mut samba = Self { address, configuration, folder, server };
         for port in ports {
