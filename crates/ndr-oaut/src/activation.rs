@@ -31,8 +31,8 @@ static CLASS_INFO: At = at("2.2.22.1", "CustomHeader", "classInfoClsid");
 static CLSIDS: At = at("2.2.22.1", "CustomHeader", "pclsid");
 static SIZES: At = at("2.2.22.1", "CustomHeader", "pSizes");
 
-/// `MIN_ACTPROP_LIMIT` to `MAX_ACTPROP_LIMIT` ([MS-DCOM] 2.2.28.1).
-const PROPERTIES: core::ops::RangeInclusive<usize> = 1..=10;
+/// `MAX_ACTPROP_LIMIT` ([MS-DCOM] 2.2.28.1); `MIN_ACTPROP_LIMIT` is 1.
+const MAX_PROPERTIES: u32 = 10;
 /// MSHCTX_DIFFERENTMACHINE, what known senders say in destCtx.
 const DIFFERENT_MACHINE: u32 = 2;
 
@@ -43,8 +43,9 @@ const DIFFERENT_MACHINE: u32 = 2;
 /// dwReserved u32, destCtx u32, cIfs u32, classInfoClsid, pclsid, pSizes, pdwReserved; then the properties, as long as
 /// pSizes says. dwSize and totalSize count from the header to the last property, headerSize is the size of the header.
 ///
-/// Decoding fails when these sizes do not fit each other or what is there, when there are no or more than 10 properties,
-/// and when one of a known class cannot be read. A property that stands twice and a classInfoClsid are deviations.
+/// Decoding fails when these sizes do not fit each other or what is there, when there are no properties or more than the
+/// limit on items, and when one of a known class cannot be read. More than 10 properties ([MS-DCOM] 2.2.28.1), a property
+/// that stands twice and a classInfoClsid are deviations; as tolerant decoding reads them, encoding writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ActivationProperties<'a> {
@@ -58,7 +59,7 @@ pub struct ActivationProperties<'a> {
     pub class_info: Uuid,
     /// pdwReserved: null, ignored.
     pub pdw_reserved: Option<u32>,
-    /// 1 to 10 properties. Readers find them by class; known ones want PropsOutInfo before ScmReplyInfoData in replies, and
+    /// Properties, 1 to 10 for strict readers. Readers find them by class; known ones want PropsOutInfo before ScmReplyInfoData in replies, and
     /// nothing else.
     pub properties: Vec<Property<'a>>,
     /// What else stands in the header.
@@ -197,11 +198,11 @@ wire! {
     "pSizes" sizes: Ref<Vec<u32>> = Ref(v.sizes.clone());
     "pdwReserved" pdw_reserved: Option<u32> = v.pdw_reserved;
     => {
-        let _ = r;
-        if !PROPERTIES.contains(&usize_from(count.get())) {
-            let kind = DecodeErrorKind::InvalidValue { got: count.get().into() };
+        let kind = DecodeErrorKind::InvalidValue { got: count.get().into() };
+        if count.get() == 0 {
             return Err(DecodeError::new(count.offset(), &IFS, kind));
         }
+        r.must(count.get() <= MAX_PROPERTIES, count.offset(), &IFS, kind)?;
         let (clsids, sizes) = (clsids.0, sizes.0);
         count.check(clsids.len(), &IFS)?;
         count.check(sizes.len(), &IFS)?;
@@ -279,8 +280,8 @@ impl<'a> ActivationProperties<'a> {
     }
 
     fn written(&self) -> Result<Vec<u8>, EncodeError> {
-        if !PROPERTIES.contains(&self.properties.len()) {
-            return Err(EncodeError::Invalid { at: &IFS, reason: "no or more than 10 properties" });
+        if self.properties.is_empty() {
+            return Err(EncodeError::Invalid { at: &IFS, reason: "no properties" });
         }
         let (mut sizes, mut properties) = (Vec::new(), Vec::new());
         for property in &self.properties {

@@ -16,7 +16,12 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Vec<T> {
         r.elements(count, at, |r| T::head(r, at))
     }
     fn tail(head: Self::Head, r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
-        head.into_iter().map(|head| T::tail(head, r, at)).collect()
+        // Room for as many as were there: a `Result` tells `collect` nothing of their number.
+        let mut elements = Vec::with_capacity(head.len());
+        for head in head {
+            elements.push(T::tail(head, r, at)?);
+        }
+        Ok(elements)
     }
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         w.len(self.len(), at);

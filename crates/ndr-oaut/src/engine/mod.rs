@@ -33,6 +33,12 @@ pub(crate) static PAD: At = At::new("[C706]", "14.2.2", "NDR", "padding");
 const FIRST_REFERENT: u32 = 0x0002_0000;
 const REFERENT_STEP: u32 = 4;
 
+/// Bytes from a position to the next multiple of `align` (a power of two).
+#[inline]
+fn pad(position: usize, align: usize) -> usize {
+    position.wrapping_neg() & align.saturating_sub(1)
+}
+
 /// The referent id that the writer gives to the pointer of this number in the stream.
 fn referent(number: u32) -> u32 {
     number.wrapping_mul(REFERENT_STEP).wrapping_add(FIRST_REFERENT).max(1)

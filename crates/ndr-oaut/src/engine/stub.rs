@@ -34,7 +34,11 @@ pub struct Residue<'a>(pub BTreeMap<usize, Blob<'a>>);
 
 impl<'a> Residue<'a> {
     /// The bytes kept for a place, if as many were kept as stand there.
+    #[inline]
     pub(crate) fn get(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
         self.0.get(&offset).map(|bytes| &**bytes).filter(|bytes| bytes.len() == len)
     }
 
