@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use ndr_oaut::{
-    ActivationProperties, Frame, InstantiationInfoData, LocationInfoData, OrpcThat, Property, Stub, WideString,
+    ActivationProperties, Frame, InstantiationInfoData, LocationInfoData, OrpcThat, Property, Stub,
+    WideString,
 };
 use ra_dcom::calls::{GetSessionInfoResponse, OrpcResponse, PointerLevels, UserNames};
 use ra_dcom::{HResult, SessionName};
@@ -44,7 +45,8 @@ fn answer() -> Answer<'static> {
 fn activation() -> ActivationProperties<'static> {
     let class = uuid!("3c3a70a7-a468-49b9-8ada-28e11fccad5d");
     let interface = uuid!("f120a684-b926-447f-9df4-c966cb785648");
-    let what = InstantiationInfoData { class_ctx: 0x14, ..InstantiationInfoData::new(class, vec![interface]) };
+    let what =
+        InstantiationInfoData { class_ctx: 0x14, ..InstantiationInfoData::new(class, vec![interface]) };
     let location = LocationInfoData {
         machine_name: Some(WideString::new("NOVICE")),
         process_id: 1,
@@ -145,7 +147,8 @@ fn main() {
     let decode_answer = |stub: &[u8]| _ = black_box(Answer::decode(black_box(stub)).unwrap());
     let names = || _ = black_box(told(black_box(&stub)));
     let encode_activation = || _ = black_box(black_box(&activation).to_vec().unwrap());
-    let decode_activation = |blob: &[u8]| _ = black_box(ActivationProperties::decode(black_box(blob)).unwrap());
+    let decode_activation =
+        |blob: &[u8]| _ = black_box(ActivationProperties::decode(black_box(blob)).unwrap());
 
     heading(&format!("GetSessionInfo, 500 sessions, {} bytes", stub.len()));
     let copy = || _ = black_box(black_box(&stub[..]).to_vec());

@@ -62,15 +62,18 @@ impl<'a> Ndr<'a> for Bstr<'a> {
     type Head = Self;
     const ALIGN: usize = 4;
 
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         r.align(4)?;
         r.little_endian(|r| r.group(&BLOB, Self::blob))
     }
 
+    #[inline]
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
     }
 
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
         w.little_endian(|w| {
             let text = self.text.as_ref().map_or(&[][..], |text| &text.0);
@@ -93,10 +96,12 @@ impl<'a> Ndr<'a> for Bstr<'a> {
         });
     }
 
+    #[inline]
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
 }
 
 impl<'a> Bstr<'a> {
+    #[inline]
     fn blob(r: &mut Reader<'_, 'a>) -> Result<Self, DecodeError> {
         let (max_count, bytes) = (r.u32(&MAX_COUNT)?, r.u32(&BYTES)?);
         let offset = r.offset();

@@ -16,6 +16,7 @@ pub use number::{Count, R4, R8};
 pub use pointer::Full;
 pub use reader::Reader;
 pub use reference::Ref;
+pub(crate) use serialized::HEADERS;
 pub use serialized::{Frame, Serialized};
 pub use stub::{ByteOrder, Residue, Stub};
 pub use wire::Ndr;
@@ -35,7 +36,7 @@ const REFERENT_STEP: u32 = 4;
 
 /// Bytes from a position to the next multiple of `align` (a power of two).
 #[inline]
-fn pad(position: usize, align: usize) -> usize {
+pub(crate) fn pad(position: usize, align: usize) -> usize {
     position.wrapping_neg() & align.saturating_sub(1)
 }
 

@@ -3,9 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use bytes::BufMut;
 use remassist_core::{
-    At, Blob, Cursor, Decode, DecodeError, DecodeOptions, Decoded, Encode, EncodeError, decode_using,
+    At, Blob, Cursor, Decode, DecodeError, DecodeOptions, Decoded, EncodeError, decode_using, encode_whole,
 };
 
 use super::{Ndr, Reader, Writer};
@@ -21,6 +20,16 @@ pub enum ByteOrder {
     Little,
     /// Most significant byte first.
     Big,
+}
+
+impl ByteOrder {
+    /// A number in this order.
+    pub(crate) fn bytes(self, number: u32) -> [u8; 4] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
 }
 
 /// The bytes of a stream that its value does not determine, where they are not those that [`Writer`] would choose:
@@ -117,31 +126,5 @@ impl<'a, T: Ndr<'a>> Decode<'a> for Stub<'a, T> {
     }
 }
 
-/// Lengths depend on alignment and on what stands before, so each of these writes the whole stream once.
-impl<'a, T: Ndr<'a>> Encode for Stub<'a, T> {
-    fn encoded_len(&self) -> usize {
-        self.written().map_or(0, |bytes| bytes.len())
-    }
-
-    fn check(&self) -> Result<(), EncodeError> {
-        self.written().map(drop)
-    }
-
-    fn write(&self, dst: &mut dyn BufMut) {
-        dst.put_slice(&self.written().unwrap_or_default());
-    }
-
-    fn encode(&self, dst: &mut dyn BufMut) -> Result<(), EncodeError> {
-        let bytes = self.written()?;
-        let (needed, available) = (bytes.len(), dst.remaining_mut());
-        if available < needed {
-            return Err(EncodeError::BufferTooSmall { needed, available });
-        }
-        dst.put_slice(&bytes);
-        Ok(())
-    }
-
-    fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
-        self.written()
-    }
-}
+// Lengths depend on alignment and on what stands before.
+encode_whole!(['a, T: Ndr<'a>] Stub<'a, T>);

@@ -14,6 +14,8 @@ use super::{ByteOrder, Ndr, Residue, pad, referent};
 #[derive(Debug)]
 pub struct Writer<'r> {
     out: Vec<u8>,
+    /// Where in `out` the stream begins.
+    base: usize,
     order: ByteOrder,
     residue: &'r Residue<'r>,
     pointers: u32,
@@ -25,10 +27,22 @@ impl<'r> Writer<'r> {
     /// An empty stream.
     #[must_use]
     pub fn new(order: ByteOrder, residue: &'r Residue<'r>) -> Self {
-        Self { out: Vec::new(), order, residue, pointers: 0, full: BTreeSet::new(), error: None }
+        Self::behind(Vec::new(), order, residue)
     }
 
-    /// The bytes of the stream.
+    /// An empty stream that begins behind the bytes given.
+    #[must_use]
+    pub(crate) fn behind(out: Vec<u8>, order: ByteOrder, residue: &'r Residue<'r>) -> Self {
+        let base = out.len();
+        Self { out, base, order, residue, pointers: 0, full: BTreeSet::new(), error: None }
+    }
+
+    /// Makes room for as many bytes more.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
+    /// The bytes of the stream, and those before it.
     ///
     /// # Errors
     /// The first that [`fail`](Self::fail) was given.
@@ -58,7 +72,7 @@ impl<'r> Writer<'r> {
     #[inline]
     #[must_use]
     pub fn position(&self) -> usize {
-        self.out.len()
+        self.out.len().saturating_sub(self.base)
     }
 
     /// Writes a whole value: what stands in place, then what its pointers point to.
@@ -82,7 +96,7 @@ impl<'r> Writer<'r> {
         let position = self.position();
         match self.residue.get(position, len) {
             Some(kept) => self.out.extend_from_slice(kept),
-            None => self.out.resize(position.saturating_add(len), 0),
+            None => self.out.resize(self.out.len().saturating_add(len), 0),
         }
     }
 
@@ -140,7 +154,10 @@ impl<'r> Writer<'r> {
             number.reverse();
         }
         let kept = self.residue.get(position, 4).and_then(|bytes| bytes.first_chunk::<4>());
-        let place = self.out.get_mut(position..).and_then(|rest| rest.first_chunk_mut::<4>());
+        let place = self
+            .out
+            .get_mut(self.base.saturating_add(position)..)
+            .and_then(|rest| rest.first_chunk_mut::<4>());
         if let Some(place) = place {
             *place = kept.copied().unwrap_or(number);
         }
