@@ -118,7 +118,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
-    #[inline]
+    #[inline(always)]
     pub fn align(&mut self, align: usize) -> Result<(), DecodeError> {
         match pad(self.position(), align) {
             0 => Ok(()),
@@ -127,7 +127,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     }
 
     /// Reads `N` bytes at a multiple of `N`, least significant first, and where they stand in the stream.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn raw<const N: usize>(
         &mut self,
         at: &'static At,

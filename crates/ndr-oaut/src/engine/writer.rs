@@ -83,7 +83,7 @@ impl<'r> Writer<'r> {
     }
 
     /// Fills up to a multiple of `align` (a power of two) from the beginning of the stream.
-    #[inline]
+    #[inline(always)]
     pub fn align(&mut self, align: usize) {
         match pad(self.position(), align) {
             0 => {}
@@ -101,7 +101,7 @@ impl<'r> Writer<'r> {
     }
 
     /// Writes a number, given with the least significant byte first, at a multiple of its size.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn raw<const N: usize>(&mut self, mut number: [u8; N]) {
         self.align(N);
         if self.order == ByteOrder::Big {
@@ -187,7 +187,7 @@ impl<'r> Writer<'r> {
     }
 
     /// Writes the number of a pointer that is not full.
-    #[inline]
+    #[inline(always)]
     pub fn referent(&mut self, points: bool) {
         if !points {
             return self.u32(0);
