@@ -1,15 +1,15 @@
 //! The activation properties BLOB ([MS-DCOM] 2.2.22).
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use bytes::BufMut;
 use remassist_core::{
-    At, Blob, Cursor, Decode, DecodeError, DecodeErrorKind, Encode, EncodeError, Format, MAX_U32, check_len,
-    len_u32, usize_from,
+    At, Blob, Cursor, Decode, DecodeError, DecodeErrorKind, EncodeError, Format, MAX_U32, check_len,
+    encode_whole, len_u32, usize_from,
 };
 use uuid::{Uuid, uuid};
 
-use crate::engine::{Count, Frame, Placed, Ref, Serialized};
+use crate::engine::{Count, Frame, HEADERS, Placed, Ref, Serialized, pad};
 use crate::wire;
 use crate::{
     ActivationContextInfoData, CustomData, CustomObjRef, InstanceInfoData, InstantiationInfoData,
@@ -31,8 +31,8 @@ static CLASS_INFO: At = at("2.2.22.1", "CustomHeader", "classInfoClsid");
 static CLSIDS: At = at("2.2.22.1", "CustomHeader", "pclsid");
 static SIZES: At = at("2.2.22.1", "CustomHeader", "pSizes");
 
-/// `MIN_ACTPROP_LIMIT` to `MAX_ACTPROP_LIMIT` ([MS-DCOM] 2.2.28.1).
-const PROPERTIES: core::ops::RangeInclusive<usize> = 1..=10;
+/// `MAX_ACTPROP_LIMIT` ([MS-DCOM] 2.2.28.1); `MIN_ACTPROP_LIMIT` is 1.
+const MAX_PROPERTIES: u32 = 10;
 /// MSHCTX_DIFFERENTMACHINE, what known senders say in destCtx.
 const DIFFERENT_MACHINE: u32 = 2;
 
@@ -43,8 +43,9 @@ const DIFFERENT_MACHINE: u32 = 2;
 /// dwReserved u32, destCtx u32, cIfs u32, classInfoClsid, pclsid, pSizes, pdwReserved; then the properties, as long as
 /// pSizes says. dwSize and totalSize count from the header to the last property, headerSize is the size of the header.
 ///
-/// Decoding fails when these sizes do not fit each other or what is there, when there are no or more than 10 properties,
-/// and when one of a known class cannot be read. A property that stands twice and a classInfoClsid are deviations.
+/// Decoding fails when these sizes do not fit each other or what is there, when there are no properties or more than the
+/// limit on items, and when one of a known class cannot be read. More than 10 properties ([MS-DCOM] 2.2.28.1), a property
+/// that stands twice and a classInfoClsid are deviations; as tolerant decoding reads them, encoding writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ActivationProperties<'a> {
@@ -58,7 +59,7 @@ pub struct ActivationProperties<'a> {
     pub class_info: Uuid,
     /// pdwReserved: null, ignored.
     pub pdw_reserved: Option<u32>,
-    /// 1 to 10 properties. Readers find them by class; known ones want PropsOutInfo before ScmReplyInfoData in replies, and
+    /// Properties, 1 to 10 for strict readers. Readers find them by class; known ones want PropsOutInfo before ScmReplyInfoData in replies, and
     /// nothing else.
     pub properties: Vec<Property<'a>>,
     /// What else stands in the header.
@@ -113,13 +114,17 @@ macro_rules! properties {
                 Ok(Self::Unknown { clsid, data: cursor.take_rest(&PROPERTY, Format::Bytes).into() })
             }
 
-            fn written(&self) -> Result<Vec<u8>, EncodeError> {
+            /// Appends the property.
+            fn append(&self, mut out: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
                 match self {
-                    $(Self::$name(property) => property.to_vec(),)*
+                    $(Self::$name(property) => property.frame.append(&property.value, out),)*
                     Self::Unknown { clsid, data } => {
-                        let known = [$(uuid!($clsid)),*].contains(clsid);
-                        let reason = "a known property stands as an unknown one";
-                        if known { Err(EncodeError::Invalid { at: &CLSIDS, reason }) } else { Ok(data.to_vec()) }
+                        if [$(uuid!($clsid)),*].contains(clsid) {
+                            let reason = "a known property stands as an unknown one";
+                            return Err(EncodeError::Invalid { at: &CLSIDS, reason });
+                        }
+                        out.extend_from_slice(data);
+                        Ok(out)
                     }
                 }
             }
@@ -180,8 +185,8 @@ struct CustomHeader {
     reserved: u32,
     dest_ctx: u32,
     class_info: Placed<Uuid>,
-    clsids: Vec<Placed<Uuid>>,
-    sizes: Vec<u32>,
+    clsids: Ref<Vec<Placed<Uuid>>>,
+    sizes: Ref<Vec<u32>>,
     pdw_reserved: Option<u32>,
 }
 
@@ -191,20 +196,19 @@ wire! {
     "headerSize" header_size: Placed<u32> = v.header_size;
     "dwReserved" reserved: u32 = v.reserved;
     "destCtx" dest_ctx: u32 = v.dest_ctx;
-    "cIfs" count: Count = Count::of(v.sizes.len());
+    "cIfs" count: Count = Count::of(v.sizes.0.len());
     "classInfoClsid" class_info: Placed<Uuid> = v.class_info;
-    "pclsid" clsids: Ref<Vec<Placed<Uuid>>> = Ref(v.clsids.clone());
-    "pSizes" sizes: Ref<Vec<u32>> = Ref(v.sizes.clone());
+    "pclsid" clsids: Ref<Vec<Placed<Uuid>>> = v.clsids;
+    "pSizes" sizes: Ref<Vec<u32>> = v.sizes;
     "pdwReserved" pdw_reserved: Option<u32> = v.pdw_reserved;
     => {
-        let _ = r;
-        if !PROPERTIES.contains(&usize_from(count.get())) {
-            let kind = DecodeErrorKind::InvalidValue { got: count.get().into() };
+        let kind = DecodeErrorKind::InvalidValue { got: count.get().into() };
+        if count.get() == 0 {
             return Err(DecodeError::new(count.offset(), &IFS, kind));
         }
-        let (clsids, sizes) = (clsids.0, sizes.0);
-        count.check(clsids.len(), &IFS)?;
-        count.check(sizes.len(), &IFS)?;
+        r.must(count.get() <= MAX_PROPERTIES, count.offset(), &IFS, kind)?;
+        count.check(clsids.0.len(), &IFS)?;
+        count.check(sizes.0.len(), &IFS)?;
         Ok(Self { total_size, header_size, reserved, dest_ctx, class_info, clsids, sizes, pdw_reserved })
     }
 }
@@ -279,14 +283,14 @@ impl<'a> ActivationProperties<'a> {
     }
 
     fn written(&self) -> Result<Vec<u8>, EncodeError> {
-        if !PROPERTIES.contains(&self.properties.len()) {
-            return Err(EncodeError::Invalid { at: &IFS, reason: "no or more than 10 properties" });
+        if self.properties.is_empty() {
+            return Err(EncodeError::Invalid { at: &IFS, reason: "no properties" });
         }
-        let (mut sizes, mut properties) = (Vec::new(), Vec::new());
+        let (mut sizes, mut properties) = (Vec::with_capacity(self.properties.len()), Vec::new());
         for property in &self.properties {
-            let mut bytes = property.written()?;
-            sizes.push(len_u32(bytes.len()));
-            properties.append(&mut bytes);
+            let start = properties.len();
+            properties = property.append(properties)?;
+            sizes.push(len_u32(properties.len().saturating_sub(start)));
         }
         let mut header = CustomHeader {
             total_size: Placed::new(0),
@@ -294,12 +298,11 @@ impl<'a> ActivationProperties<'a> {
             reserved: self.header_reserved,
             dest_ctx: self.dest_ctx,
             class_info: Placed::new(self.class_info),
-            clsids: self.properties.iter().map(|property| Placed::new(property.clsid())).collect(),
-            sizes,
+            clsids: Ref(self.properties.iter().map(|property| Placed::new(property.clsid())).collect()),
+            sizes: Ref(sizes),
             pdw_reserved: self.pdw_reserved,
         };
-        // The sizes do not change the size of the header that tells them.
-        let header_size = self.frame.written(&header)?.len();
+        let header_size = self.header_size();
         let total_size = header_size.saturating_add(properties.len());
         check_len(total_size, MAX_U32, &TOTAL)?;
         header.header_size = Placed::new(len_u32(header_size));
@@ -308,9 +311,18 @@ impl<'a> ActivationProperties<'a> {
         let mut blob = Vec::with_capacity(total_size.saturating_add(8));
         blob.extend_from_slice(&len_u32(total_size).to_le_bytes());
         blob.extend_from_slice(&self.reserved.to_le_bytes());
-        blob.append(&mut self.frame.written(&header)?);
+        let mut blob = self.frame.append(&header, blob)?;
+        debug_assert_eq!(blob.len(), header_size.saturating_add(8), "the header has the size that it tells");
         blob.append(&mut properties);
         Ok(blob)
+    }
+
+    /// Size of the header as a stream: headers, 48 bytes and the reserved number, two arrays with their counts.
+    fn header_size(&self) -> usize {
+        let fixed = if self.pdw_reserved.is_some() { 60 } else { 56 };
+        let object = self.properties.len().saturating_mul(20).saturating_add(fixed);
+        let padding = self.frame.padding.as_ref().map_or(pad(object, 8), |padding| padding.len());
+        [HEADERS, padding, self.frame.rest.len()].into_iter().fold(object, usize::saturating_add)
     }
 }
 
@@ -336,10 +348,14 @@ impl<'a> Decode<'a> for ActivationProperties<'a> {
             let rule = DecodeErrorKind::Rule("classInfoClsid is not GUID_NULL");
             c.must(class_info.is_nil(), offset, &CLASS_INFO, rule)?;
 
-            let mut properties: Vec<Property<'a>> = Vec::new();
-            for (clsid, size) in header.clsids.into_iter().zip(header.sizes) {
-                let again = properties.iter().any(|property| property.clsid() == clsid.value);
-                c.must(!again, clsid.offset, &CLSIDS, DecodeErrorKind::Rule("a property stands twice"))?;
+            let (mut properties, mut seen) = (Vec::with_capacity(header.sizes.0.len()), BTreeSet::new());
+            for (clsid, size) in header.clsids.0.into_iter().zip(header.sizes.0) {
+                c.must(
+                    seen.insert(clsid.value),
+                    clsid.offset,
+                    &CLSIDS,
+                    DecodeErrorKind::Rule("a property stands twice"),
+                )?;
                 let mut property = c.sub(usize_from(size), &SIZES)?;
                 properties.push(Property::parse(clsid.value, &mut property)?);
             }
@@ -361,17 +377,4 @@ fn bounds(field: Placed<u32>, at: &'static At, max: usize) -> DecodeError {
     DecodeError::new(field.offset, at, DecodeErrorKind::OutOfBounds { got: field.value.into(), max })
 }
 
-/// Each of these writes the whole BLOB once.
-impl Encode for ActivationProperties<'_> {
-    fn encoded_len(&self) -> usize {
-        self.written().map_or(0, |bytes| bytes.len())
-    }
-
-    fn check(&self) -> Result<(), EncodeError> {
-        self.written().map(drop)
-    }
-
-    fn write(&self, dst: &mut dyn BufMut) {
-        dst.put_slice(&self.written().unwrap_or_default());
-    }
-}
+encode_whole!(ActivationProperties<'_>);

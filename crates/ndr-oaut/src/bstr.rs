@@ -62,41 +62,38 @@ impl<'a> Ndr<'a> for Bstr<'a> {
     type Head = Self;
     const ALIGN: usize = 4;
 
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         r.align(4)?;
         r.little_endian(|r| r.group(&BLOB, Self::blob))
     }
 
+    #[inline]
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
     }
 
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
-        w.little_endian(|w| {
-            let text = self.text.as_ref().map_or(&[][..], |text| &text.0);
-            let units = text.len().div_ceil(2);
-            w.len(units, &MAX_COUNT);
-            match &self.text {
-                Some(_) => {
-                    w.need(
-                        u32::try_from(text.len()).is_ok_and(|len| len != NULL),
-                        &BYTES,
-                        "a BSTR is too long",
-                    );
-                    w.len(text.len(), &BYTES);
-                }
-                None => w.u32(NULL),
-            }
-            w.len(units, &SIZE);
-            w.bytes(text);
-            w.filler(text.len() % 2);
-        });
+        let text = self.text.as_ref().map_or(&[][..], |text| &text.0);
+        let len = u32::try_from(text.len()).unwrap_or(NULL);
+        w.need(len != NULL, &BYTES, "a BSTR is too long");
+        let bytes = if self.text.is_some() { len } else { NULL };
+        let units = len.div_ceil(2).to_le_bytes();
+        w.align(4);
+        w.bytes([units, bytes.to_le_bytes(), units].as_flattened());
+        w.bytes(text);
+        if text.len() % 2 == 1 {
+            w.filler(1);
+        }
     }
 
+    #[inline]
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
 }
 
 impl<'a> Bstr<'a> {
+    #[inline]
     fn blob(r: &mut Reader<'_, 'a>) -> Result<Self, DecodeError> {
         let (max_count, bytes) = (r.u32(&MAX_COUNT)?, r.u32(&BYTES)?);
         let offset = r.offset();
@@ -112,7 +109,9 @@ impl<'a> Bstr<'a> {
             return Ok(Self { text: None });
         }
         let text = r.bytes(usize_from(bytes), &DATA, Format::Utf16Le)?;
-        r.filler(text.len() % 2, &DATA)?;
+        if text.len() % 2 == 1 {
+            r.filler(1, &DATA)?;
+        }
         Ok(Self { text: Some(text.into()) })
     }
 }

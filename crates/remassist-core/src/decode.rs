@@ -386,8 +386,12 @@ impl<'c, 'a> Cursor<'c, 'a> {
         Ok(head)
     }
 
+    /// Reads `N` bytes and records them with the format given.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::Truncated`].
     #[inline]
-    fn array<const N: usize>(&mut self, at: &'static At, format: Format) -> Result<[u8; N], DecodeError> {
+    pub fn array<const N: usize>(&mut self, at: &'static At, format: Format) -> Result<[u8; N], DecodeError> {
         let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {
             let available = self.rest.len();
             return Err(self.error(at, DecodeErrorKind::Truncated { needed: N, available }));

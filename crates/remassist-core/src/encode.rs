@@ -52,6 +52,44 @@ pub trait Encode {
 
 const _: Option<&dyn Encode> = None;
 
+/// Implements [`Encode`] for a type whose length only writing tells, by its method `written`, which makes all of the
+/// bytes: [`to_vec`](Encode::to_vec) and [`encode`](Encode::encode) call it once.
+#[macro_export]
+macro_rules! encode_whole {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> $crate::Encode for $type {
+            fn encoded_len(&self) -> usize {
+                self.written().map_or(0, |bytes| bytes.len())
+            }
+
+            fn check(&self) -> Result<(), $crate::EncodeError> {
+                self.written().map(drop)
+            }
+
+            fn write(&self, dst: &mut dyn $crate::export::BufMut) {
+                dst.put_slice(&self.written().unwrap_or_default());
+            }
+
+            fn encode(&self, dst: &mut dyn $crate::export::BufMut) -> Result<(), $crate::EncodeError> {
+                let bytes = self.written()?;
+                let (needed, available) = (bytes.len(), dst.remaining_mut());
+                if available < needed {
+                    return Err($crate::EncodeError::BufferTooSmall { needed, available });
+                }
+                dst.put_slice(&bytes);
+                Ok(())
+            }
+
+            fn to_vec(&self) -> Result<$crate::export::Vec<u8>, $crate::EncodeError> {
+                self.written()
+            }
+        }
+    };
+    ($type:ty) => {
+        $crate::encode_whole!([] $type);
+    };
+}
+
 /// Checks that a length or count is at most `max`.
 ///
 /// # Errors

@@ -32,3 +32,10 @@ pub use string::Text;
 pub use time::Time;
 pub use trace::{Format, TraceEntry};
 pub use utf16::Utf16Le;
+
+/// What the macros name.
+#[doc(hidden)]
+pub mod export {
+    pub use alloc::vec::Vec;
+    pub use bytes::BufMut;
+}

@@ -2,7 +2,8 @@
 """What impacket takes for the work of our benchmarks: one line of JSON for each, nanoseconds per operation.
 
 The values are made before and are not part of the time; encoding begins at NDR objects and ends at bytes, decoding
-goes the other way, as with ours. `--seconds` is spent on each.
+goes the other way, as with ours. `--seconds` is spent on each. With `--folder` it decodes what the file NAME in it holds
+instead of its own bytes, and leaves those as NAME.impacket.
 
   session-info     GetSessionInfo (LPSAFEARRAY*), the answer with 500 sessions `DOMAIN\\user0001:1`
   activation       an activation properties BLOB of 64 properties: InstantiationInfoData with one IID, then 63 times
@@ -12,6 +13,7 @@ goes the other way, as with ours. `--seconds` is spent on each.
 import argparse
 import json
 import os
+import pathlib
 import sys
 import time
 
@@ -75,10 +77,14 @@ def measured(work, seconds):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=2)
+    arguments.add_argument("--folder", type=pathlib.Path)
     options = arguments.parse_args()
     for name, make in (("session-info", session_info), ("activation", activation)):
         encode, decode, right = make()
         data = encode()
+        if options.folder:
+            (options.folder / f"{name}.impacket").write_bytes(data)
+            data = (options.folder / name).read_bytes()
         if not right(decode(data)):
             sys.exit(f"{name}: what is decoded is not what was encoded")
         told = {"name": name, "bytes": len(data)}

@@ -11,17 +11,27 @@ use super::{Ndr, Reader, Writer, len_of};
 impl<'a, T: Ndr<'a>> Ndr<'a> for Vec<T> {
     type Head = Vec<T::Head>;
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self::Head, DecodeError> {
         let count = r.u32(at)?;
         r.elements(count, at, |r| T::head(r, at))
     }
+    #[inline]
     fn tail(head: Self::Head, r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
-        head.into_iter().map(|head| T::tail(head, r, at)).collect()
+        // Room for as many as were there: a `Result` tells `collect` nothing of their number.
+        let mut elements = Vec::with_capacity(head.len());
+        for head in head {
+            elements.push(T::tail(head, r, at)?);
+        }
+        Ok(elements)
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
+        w.reserve(self.len().saturating_mul(T::ALIGN));
         w.len(self.len(), at);
         self.iter().for_each(|element| element.put_head(w, at));
     }
+    #[inline]
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At) {
         self.iter().for_each(|element| element.put_tail(w, at));
     }
@@ -31,17 +41,21 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Vec<T> {
 impl<'a> Ndr<'a> for Blob<'a> {
     type Head = &'a [u8];
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<&'a [u8], DecodeError> {
         let count = r.u32(at)?;
         r.bytes(usize_from(count), at, Format::Bytes)
     }
+    #[inline]
     fn tail(head: &'a [u8], _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head.into())
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         w.len(self.len(), at);
         w.bytes(self);
     }
+    #[inline]
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
 }
 
@@ -74,15 +88,18 @@ fn varying(r: &mut Reader<'_, '_>, at: &'static At) -> Result<(u32, u32, u32), D
 impl<'a, T: Ndr<'a>> Ndr<'a> for Varying<T> {
     type Head = Varying<T::Head>;
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self::Head, DecodeError> {
         let (max_count, offset, count) = varying(r, at)?;
         let elements = r.elements(count, at, |r| T::head(r, at))?;
         Ok(Varying { max_count, offset, elements })
     }
+    #[inline]
     fn tail(head: Self::Head, r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         let Varying { max_count, offset, elements } = head;
         Ok(Self { max_count, offset, elements: Vec::tail(elements, r, at)? })
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         let end = self.offset.checked_add(len_of(&self.elements));
         w.need(end.is_some_and(|end| end <= self.max_count), at, "an array is larger than its room");
@@ -91,6 +108,7 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Varying<T> {
         w.len(self.elements.len(), at);
         self.elements.iter().for_each(|element| element.put_head(w, at));
     }
+    #[inline]
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At) {
         self.elements.put_tail(w, at);
     }
@@ -121,6 +139,7 @@ impl WideString<'_> {
 impl<'a> Ndr<'a> for WideString<'a> {
     type Head = Self;
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         r.align(4)?;
         let position = r.position();
@@ -141,9 +160,11 @@ impl<'a> Ndr<'a> for WideString<'a> {
         )?;
         Ok(text)
     }
+    #[inline]
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         let count = len_u32(self.0.units().len());
         w.need(self.0.0.len().is_multiple_of(2), at, "a string has half a character");
@@ -153,6 +174,7 @@ impl<'a> Ndr<'a> for WideString<'a> {
         w.len(self.0.units().len(), at);
         w.units(&self.0);
     }
+    #[inline]
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
 }
 

@@ -16,6 +16,7 @@ pub use number::{Count, R4, R8};
 pub use pointer::Full;
 pub use reader::Reader;
 pub use reference::Ref;
+pub(crate) use serialized::HEADERS;
 pub use serialized::{Frame, Serialized};
 pub use stub::{ByteOrder, Residue, Stub};
 pub use wire::Ndr;
@@ -32,6 +33,12 @@ pub(crate) static PAD: At = At::new("[C706]", "14.2.2", "NDR", "padding");
 /// The first referent id that the writer gives, and the step to the next: what other engines do, too.
 const FIRST_REFERENT: u32 = 0x0002_0000;
 const REFERENT_STEP: u32 = 4;
+
+/// Bytes from a position to the next multiple of `align` (a power of two).
+#[inline]
+pub(crate) fn pad(position: usize, align: usize) -> usize {
+    position.wrapping_neg() & align.saturating_sub(1)
+}
 
 /// The referent id that the writer gives to the pointer of this number in the stream.
 fn referent(number: u32) -> u32 {

@@ -10,15 +10,19 @@ macro_rules! numbers {
         impl<'a> Ndr<'a> for $type {
             type Head = Self;
             const ALIGN: usize = $align;
+            #[inline]
             fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
                 r.raw(at, Format::$format).map(|(bytes, _)| <$type>::from_le_bytes(bytes))
             }
+            #[inline]
             fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
                 Ok(head)
             }
+            #[inline]
             fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
                 w.raw(self.to_le_bytes());
             }
+            #[inline]
             fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
         }
     )*};
@@ -74,15 +78,19 @@ floats! {
 impl<'a> Ndr<'a> for Uuid {
     type Head = Self;
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         r.guid(at)
     }
+    #[inline]
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
         w.guid(self);
     }
+    #[inline]
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
 }
 
@@ -149,15 +157,19 @@ impl Count {
 impl<'a> Ndr<'a> for Count {
     type Head = Self;
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         Self::read(r, at)
     }
+    #[inline]
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         w.need(self.len <= MAX_U32, at, "a count is out of its range, or not that of both arrays");
         w.u32(self.get());
     }
+    #[inline]
     fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
 }

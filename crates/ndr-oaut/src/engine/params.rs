@@ -10,16 +10,20 @@ macro_rules! parameters {
         impl<'a, $($type: Ndr<'a>),*> Ndr<'a> for ($($type,)*) {
             type Head = Self;
             const ALIGN: usize = 1;
+            #[inline]
             fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
                 Ok(($(r.value::<$type>(at)?,)*))
             }
+            #[inline]
             fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
                 Ok(head)
             }
+            #[inline]
             fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
                 let ($($field,)*) = self;
                 $(w.value($field, at);)*
             }
+            #[inline]
             fn put_tail(&self, _: &mut Writer<'_>, _: &'static At) {}
         }
     };
@@ -48,17 +52,21 @@ impl<T> Placed<T> {
 impl<'a, T: Ndr<'a>> Ndr<'a> for Placed<T> {
     type Head = Placed<T::Head>;
     const ALIGN: usize = T::ALIGN;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self::Head, DecodeError> {
         r.align(T::ALIGN)?;
         let offset = r.offset();
         Ok(Placed { value: T::head(r, at)?, offset })
     }
+    #[inline]
     fn tail(head: Self::Head, r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         Ok(Self { value: T::tail(head.value, r, at)?, offset: head.offset })
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         self.value.put_head(w, at);
     }
+    #[inline]
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At) {
         self.value.put_tail(w, at);
     }

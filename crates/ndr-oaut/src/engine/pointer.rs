@@ -10,15 +10,19 @@ use super::{Ndr, Reader, Writer};
 impl<'a, T: Ndr<'a>> Ndr<'a> for Option<T> {
     type Head = bool;
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<bool, DecodeError> {
         r.referent(at)
     }
+    #[inline]
     fn tail(head: bool, r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         head.then(|| r.value(at)).transpose()
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, _: &'static At) {
         w.referent(self.is_some());
     }
+    #[inline]
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At) {
         if let Some(value) = self {
             w.value(value, at);
@@ -30,15 +34,19 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Option<T> {
 impl<'a, T: Ndr<'a>> Ndr<'a> for Box<T> {
     type Head = T::Head;
     const ALIGN: usize = T::ALIGN;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<T::Head, DecodeError> {
         T::head(r, at)
     }
+    #[inline]
     fn tail(head: T::Head, r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         T::tail(head, r, at).map(Self::new)
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         (**self).put_head(w, at);
     }
+    #[inline]
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At) {
         (**self).put_tail(w, at);
     }
@@ -69,10 +77,12 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Full<T> {
     /// The id, and whether it is new.
     type Head = (u32, bool);
     const ALIGN: usize = 4;
+    #[inline]
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<(u32, bool), DecodeError> {
         let id = r.u32(at)?;
         Ok((id, id != 0 && r.is_new(id, at)?))
     }
+    #[inline]
     fn tail((id, new): (u32, bool), r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         Ok(match (id, new) {
             (0, _) => Self::Null,
@@ -80,6 +90,7 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Full<T> {
             (id, false) => Self::Again { id },
         })
     }
+    #[inline]
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
         let id = match self {
             Self::Null => 0,
@@ -96,6 +107,7 @@ impl<'a, T: Ndr<'a>> Ndr<'a> for Full<T> {
         };
         w.u32(id);
     }
+    #[inline]
     fn put_tail(&self, w: &mut Writer<'_>, at: &'static At) {
         if let Self::New { value, .. } = self {
             w.value(value, at);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use remassist_core::{At, Cursor, DecodeError, DecodeErrorKind, Format, usize_from};
 use uuid::Uuid;
 
-use super::{ByteOrder, Ndr, PAD, Residue, referent};
+use super::{ByteOrder, Ndr, PAD, Residue, pad, referent};
 
 /// A position in an NDR stream: aligns, turns bytes round, keeps what the value does not tell.
 #[derive(Debug)]
@@ -44,35 +44,41 @@ impl<'c, 'a> Reader<'c, 'a> {
     }
 
     /// Offset of the next byte in the stream.
+    #[inline]
     #[must_use]
     pub fn position(&self) -> usize {
         self.cursor.offset().saturating_sub(self.base)
     }
 
     /// Absolute offset of the next byte, for errors.
+    #[inline]
     #[must_use]
     pub fn offset(&self) -> usize {
         self.cursor.offset()
     }
 
     /// Byte order of the stream.
+    #[inline]
     #[must_use]
     pub fn byte_order(&self) -> ByteOrder {
         self.order
     }
 
     /// The next bytes, which stay where they are; `None` when there are fewer.
+    #[inline]
     #[must_use]
     pub fn peek<const N: usize>(&self) -> Option<&'a [u8; N]> {
         self.cursor.rest().first_chunk()
     }
 
     /// Number of bytes left of the stream.
+    #[inline]
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.cursor.remaining()
     }
 
+    #[inline]
     pub(crate) fn is_big(&self) -> bool {
         self.order == ByteOrder::Big
     }
@@ -87,6 +93,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// When `ok` is false and the policy is strict.
+    #[inline]
     pub fn must(
         &self,
         ok: bool,
@@ -101,6 +108,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// Those of the value.
+    #[inline]
     pub fn value<T: Ndr<'a>>(&mut self, at: &'static At) -> Result<T, DecodeError> {
         let head = T::head(self, at)?;
         T::tail(head, self, at)
@@ -110,19 +118,16 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline(always)]
     pub fn align(&mut self, align: usize) -> Result<(), DecodeError> {
-        let position = self.position();
-        let len = position.next_multiple_of(align.max(1)).saturating_sub(position);
-        if len > 0 {
-            let bytes = self.cursor.take(len, &PAD, Format::Filler)?;
-            if bytes.iter().any(|byte| *byte != 0) {
-                self.residue.keep(position, bytes);
-            }
+        match pad(self.position(), align) {
+            0 => Ok(()),
+            len => self.filler(len, &PAD),
         }
-        Ok(())
     }
 
     /// Reads `N` bytes at a multiple of `N`, least significant first, and where they stand in the stream.
+    #[inline(always)]
     pub(crate) fn raw<const N: usize>(
         &mut self,
         at: &'static At,
@@ -132,8 +137,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         let position = self.position();
         // The record knows little-endian numbers only.
         let format = if self.order == ByteOrder::Big && N > 1 { Format::Bytes } else { format };
-        let bytes = self.cursor.take(N, at, format)?;
-        let mut number = bytes.first_chunk::<N>().copied().unwrap_or([0; N]);
+        let mut number = self.cursor.array(at, format)?;
         if self.order == ByteOrder::Big {
             number.reverse();
         }
@@ -144,6 +148,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn u32(&mut self, at: &'static At) -> Result<u32, DecodeError> {
         Ok(u32::from_le_bytes(self.raw(at, Format::Uint)?.0))
     }
@@ -152,6 +157,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn u16(&mut self, at: &'static At) -> Result<u16, DecodeError> {
         Ok(u16::from_le_bytes(self.raw(at, Format::Uint)?.0))
     }
@@ -160,6 +166,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn free<const N: usize>(
         &mut self,
         at: &'static At,
@@ -184,14 +191,12 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn guid(&mut self, at: &'static At) -> Result<Uuid, DecodeError> {
         self.align(4)?;
         match self.order {
             ByteOrder::Little => self.cursor.guid(at),
-            ByteOrder::Big => {
-                let bytes = self.cursor.take(16, at, Format::Bytes)?;
-                Ok(Uuid::from_bytes(bytes.first_chunk().copied().unwrap_or_default()))
-            }
+            ByteOrder::Big => self.cursor.array(at, Format::Bytes).map(Uuid::from_bytes),
         }
     }
 
@@ -199,6 +204,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`], or [`DecodeErrorKind::LimitExceeded`] for more than the limit on strings.
+    #[inline]
     pub fn bytes(&mut self, len: usize, at: &'static At, format: Format) -> Result<&'a [u8], DecodeError> {
         self.check_bytes(len, at)?;
         let bytes = self.cursor.take(len, at, format)?;
@@ -222,6 +228,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         value
     }
 
+    #[inline]
     pub(crate) fn check_bytes(&self, len: usize, at: &'static At) -> Result<(), DecodeError> {
         let max = self.cursor.context().limits().string;
         if len <= max {
@@ -244,6 +251,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn referent(&mut self, at: &'static At) -> Result<bool, DecodeError> {
         let usual = referent(self.pointers);
         let (number, position) = self.raw(at, Format::Uint)?;
@@ -262,6 +270,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`], or a rule.
+    #[inline]
     pub fn reference(&mut self, at: &'static At) -> Result<(), DecodeError> {
         self.align(4)?;
         let offset = self.offset();
@@ -276,6 +285,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`].
+    #[inline]
     pub fn embedded_reference(&mut self, at: &'static At) -> Result<(), DecodeError> {
         let usual = referent(self.pointers);
         self.pointers = self.pointers.saturating_add(1);
@@ -298,6 +308,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// Those of `element`; [`DecodeErrorKind::LimitExceeded`] for more than the limit on items.
+    #[inline]
     pub fn elements<T>(
         &mut self,
         count: u32,
@@ -319,6 +330,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// Those of `parse`; [`DecodeErrorKind::LimitExceeded`] when it is nested too deep.
+    #[inline]
     pub fn nested<T>(
         &mut self,
         at: &'static At,
@@ -338,6 +350,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// Those of `parse`.
+    #[inline]
     pub fn little_endian<T>(
         &mut self,
         parse: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
@@ -352,6 +365,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     ///
     /// # Errors
     /// Those of `parse`.
+    #[inline]
     pub fn group<T>(
         &mut self,
         at: &'static At,
@@ -365,6 +379,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     }
 
     /// Notes the name of the value read last in the record of fields.
+    #[inline]
     pub fn note(&self, note: Option<&'static str>) {
         self.cursor.context().note(note);
     }

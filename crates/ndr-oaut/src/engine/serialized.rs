@@ -2,13 +2,12 @@
 
 use alloc::vec::Vec;
 
-use bytes::BufMut;
 use remassist_core::{
-    At, Blob, Cursor, Decode, DecodeError, DecodeErrorKind, Encode, EncodeError, Format, MAX_U32, check_len,
-    len_u32, usize_from,
+    At, Blob, Cursor, Decode, DecodeError, DecodeErrorKind, EncodeError, Format, MAX_U32, check_len,
+    encode_whole, len_u32, usize_from,
 };
 
-use super::{ByteOrder, Ndr, Reader, Residue, Writer};
+use super::{ByteOrder, Ndr, Reader, Residue, Writer, pad};
 
 const fn at(section: &'static str, structure: &'static str, field: &'static str) -> At {
     At::new("[MS-RPCE]", section, structure, field)
@@ -26,7 +25,7 @@ static PRIVATE_FILLER: At = at("2.2.6.2", "Private Header for Constructed Type",
 /// Endianness of little-endian streams; that of big-endian ones is 0.
 const LITTLE: u8 = 0x10;
 /// Bytes of the two headers.
-const HEADERS: usize = 16;
+pub(crate) const HEADERS: usize = 16;
 
 /// One constructed type as a stream with headers ([MS-RPCE] 2.2.6).
 ///
@@ -94,29 +93,30 @@ impl Frame<'_> {
         }
     }
 
-    /// The stream of a value.
-    pub(crate) fn written<'a, T: Ndr<'a>>(&self, value: &T) -> Result<Vec<u8>, EncodeError> {
-        let mut writer = Writer::new(self.byte_order, &self.residue);
+    /// Appends the stream of a value.
+    pub(crate) fn append<'a, T: Ndr<'a>>(&self, value: &T, mut out: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+        let endianness = if self.byte_order == ByteOrder::Little { LITTLE } else { 0 };
+        out.extend_from_slice(&[1, endianness, 8, 0]);
+        out.extend_from_slice(&self.filler.to_le_bytes());
+        let length_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.byte_order.bytes(self.private_filler));
+
+        let start = out.len();
+        let mut writer = Writer::behind(out, self.byte_order, &self.residue);
         writer.value(value, &STREAM);
-        let mut object = writer.finish()?;
+        let mut out = writer.finish()?;
         match &self.padding {
-            Some(padding) => object.extend_from_slice(padding),
-            None => object.resize(object.len().next_multiple_of(8), 0),
+            Some(padding) => out.extend_from_slice(padding),
+            None => out.resize(out.len().saturating_add(pad(out.len().saturating_sub(start), 8)), 0),
         }
-        check_len(object.len(), MAX_U32, &LENGTH)?;
-        let (length, filler) = (len_u32(object.len()), self.private_filler);
-        let (endianness, length, filler) = match self.byte_order {
-            ByteOrder::Little => (LITTLE, length.to_le_bytes(), filler.to_le_bytes()),
-            ByteOrder::Big => (0, length.to_be_bytes(), filler.to_be_bytes()),
-        };
-        let mut stream = Vec::with_capacity(object.len().saturating_add(HEADERS));
-        stream.extend_from_slice(&[1, endianness, 8, 0]);
-        stream.extend_from_slice(&self.filler.to_le_bytes());
-        stream.extend_from_slice(&length);
-        stream.extend_from_slice(&filler);
-        stream.append(&mut object);
-        stream.extend_from_slice(&self.rest);
-        Ok(stream)
+        let length = out.len().saturating_sub(start);
+        check_len(length, MAX_U32, &LENGTH)?;
+        if let Some(place) = out.get_mut(length_at..).and_then(|rest| rest.first_chunk_mut::<4>()) {
+            *place = self.byte_order.bytes(len_u32(length));
+        }
+        out.extend_from_slice(&self.rest);
+        Ok(out)
     }
 }
 
@@ -127,6 +127,10 @@ impl<T> From<T> for Serialized<'_, T> {
 }
 
 impl<'a, T: Ndr<'a>> Serialized<'a, T> {
+    fn written(&self) -> Result<Vec<u8>, EncodeError> {
+        self.frame.append(&self.value, Vec::new())
+    }
+
     /// Reads a stream that a container says to take all of the cursor; bytes behind it are a deviation.
     ///
     /// # Errors
@@ -194,17 +198,4 @@ impl<'a, T: Ndr<'a>> Decode<'a> for Serialized<'a, T> {
     }
 }
 
-/// Each of these writes the whole stream once.
-impl<'a, T: Ndr<'a>> Encode for Serialized<'a, T> {
-    fn encoded_len(&self) -> usize {
-        self.frame.written(&self.value).map_or(0, |bytes| bytes.len())
-    }
-
-    fn check(&self) -> Result<(), EncodeError> {
-        self.frame.written(&self.value).map(drop)
-    }
-
-    fn write(&self, dst: &mut dyn BufMut) {
-        dst.put_slice(&self.frame.written(&self.value).unwrap_or_default());
-    }
-}
+encode_whole!(['a, T: Ndr<'a>] Serialized<'a, T>);

@@ -3,9 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use bytes::BufMut;
 use remassist_core::{
-    At, Blob, Cursor, Decode, DecodeError, DecodeOptions, Decoded, Encode, EncodeError, decode_using,
+    At, Blob, Cursor, Decode, DecodeError, DecodeOptions, Decoded, EncodeError, decode_using, encode_whole,
 };
 
 use super::{Ndr, Reader, Writer};
@@ -23,6 +22,16 @@ pub enum ByteOrder {
     Big,
 }
 
+impl ByteOrder {
+    /// A number in this order.
+    pub(crate) fn bytes(self, number: u32) -> [u8; 4] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
+}
+
 /// The bytes of a stream that its value does not determine, where they are not those that [`Writer`] would choose:
 /// padding, referent ids, reserved fields, counts that are only hints. By offset in the stream.
 ///
@@ -34,7 +43,11 @@ pub struct Residue<'a>(pub BTreeMap<usize, Blob<'a>>);
 
 impl<'a> Residue<'a> {
     /// The bytes kept for a place, if as many were kept as stand there.
+    #[inline]
     pub(crate) fn get(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
         self.0.get(&offset).map(|bytes| &**bytes).filter(|bytes| bytes.len() == len)
     }
 
@@ -113,31 +126,5 @@ impl<'a, T: Ndr<'a>> Decode<'a> for Stub<'a, T> {
     }
 }
 
-/// Lengths depend on alignment and on what stands before, so each of these writes the whole stream once.
-impl<'a, T: Ndr<'a>> Encode for Stub<'a, T> {
-    fn encoded_len(&self) -> usize {
-        self.written().map_or(0, |bytes| bytes.len())
-    }
-
-    fn check(&self) -> Result<(), EncodeError> {
-        self.written().map(drop)
-    }
-
-    fn write(&self, dst: &mut dyn BufMut) {
-        dst.put_slice(&self.written().unwrap_or_default());
-    }
-
-    fn encode(&self, dst: &mut dyn BufMut) -> Result<(), EncodeError> {
-        let bytes = self.written()?;
-        let (needed, available) = (bytes.len(), dst.remaining_mut());
-        if available < needed {
-            return Err(EncodeError::BufferTooSmall { needed, available });
-        }
-        dst.put_slice(&bytes);
-        Ok(())
-    }
-
-    fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
-        self.written()
-    }
-}
+// Lengths depend on alignment and on what stands before.
+encode_whole!(['a, T: Ndr<'a>] Stub<'a, T>);

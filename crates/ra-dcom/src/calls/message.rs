@@ -2,9 +2,8 @@
 
 use alloc::vec::Vec;
 
-use bytes::BufMut;
 use ndr_oaut::{ByteOrder, Ndr, OrpcThat, OrpcThis, Reader, Residue, Writer};
-use remassist_core::{At, DecodeError, DecodeOptions, Decoded, Encode, EncodeError, decode_using};
+use remassist_core::{At, DecodeError, DecodeOptions, Decoded, EncodeError, decode_using, encode_whole};
 
 use super::macros::Own as _;
 use super::{Method, Request, Response};
@@ -213,31 +212,5 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Lengths depend on alignment and on what stands before, so each of these writes the whole stream once.
-impl Encode for Message<'_> {
-    fn encoded_len(&self) -> usize {
-        self.written().map_or(0, |bytes| bytes.len())
-    }
-
-    fn check(&self) -> Result<(), EncodeError> {
-        self.written().map(drop)
-    }
-
-    fn write(&self, dst: &mut dyn BufMut) {
-        dst.put_slice(&self.written().unwrap_or_default());
-    }
-
-    fn encode(&self, dst: &mut dyn BufMut) -> Result<(), EncodeError> {
-        let bytes = self.written()?;
-        let (needed, available) = (bytes.len(), dst.remaining_mut());
-        if available < needed {
-            return Err(EncodeError::BufferTooSmall { needed, available });
-        }
-        dst.put_slice(&bytes);
-        Ok(())
-    }
-
-    fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
-        self.written()
-    }
-}
+// Lengths depend on alignment and on what stands before.
+encode_whole!(Message<'_>);
