@@ -14,6 +14,7 @@
 //! what happens, and ends with its input.
 
 #![expect(clippy::print_stdout, reason = "a program")]
+#![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
 
 use std::error::Error;
 use std::net::SocketAddr;

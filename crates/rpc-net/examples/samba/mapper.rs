@@ -102,9 +102,9 @@ pub(crate) async fn port(host: &str, syntax: SyntaxId) -> Outcome<u16> {
     if usize_from(count) != towers.elements.len() {
         return Err(Failure::Wrong("num_towers is not the number of towers"));
     }
-    let ports = towers.elements.iter().filter_map(|tower| match tower {
+    let mut ports = towers.elements.iter().filter_map(|tower| match tower {
         Full::New { value, .. } => value.port(),
         _ => None,
     });
-    ports.last().ok_or(Failure::Wrong("no port of the interface"))
+    ports.next_back().ok_or(Failure::Wrong("no port of the interface"))
 }
