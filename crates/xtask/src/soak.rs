@@ -21,11 +21,12 @@ const HEAD: &str = "# Soak runs\n\nWritten by `cargo xtask soak`.\n";
 
 /// Runs the tests in full and writes what they say they did; all of them, also when some fail.
 pub fn tests() -> Result {
-    TESTS.iter().map(|(title, tests)| section(title, tests)).fold(Ok(()), Result::and)
+    // Asked before the first section changes the tree.
+    let origin = origin()?;
+    TESTS.iter().map(|(title, tests)| section(title, tests, &origin)).fold(Ok(()), Result::and)
 }
 
-fn section(title: &str, tests: &str) -> Result {
-    let origin = origin()?;
+fn section(title: &str, tests: &str, origin: &str) -> Result {
     let mut soak = command(tests);
     soak.env("REMASSIST_SOAK", "1");
     let (mut rows, mut verdict) = (String::new(), String::new());
