@@ -153,7 +153,7 @@ fn main() {
 
     heading(&format!("GetSessionInfo, 500 sessions, {} bytes", stub.len()));
     let copy = || _ = black_box(black_box(&stub[..]).to_vec());
-    ratio("encode against one copy", 30.0, encode_answer, copy);
+    ratio("encode against one copy", 45.0, encode_answer, copy);
     ratio("decode against one copy", 60.0, || decode_answer(&stub), copy);
     if let Some((theirs, _)) = &foreign {
         ratio("decode of impacket's bytes against one copy", 200.0, || decode_answer(theirs), copy);
