@@ -60,3 +60,11 @@ impl Talking {
         (status.code(), std::iter::from_fn(|| self.event()).collect())
     }
 }
+
+/// Nothing goes on when a test is over.
+impl Drop for Talking {
+    fn drop(&mut self) {
+        let _it_has_ended = self.child.kill();
+        let _it_has_ended = self.child.wait();
+    }
+}
