@@ -1,31 +1,6 @@
 //! Numbers with a meaning.
 
-macro_rules! numbers {
-    ($(
-        $(#[$doc:meta])*
-        $name:ident($inner:ty) { $($(#[$item:meta])* $const:ident = $value:literal, $text:literal;)* }
-    )*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
-        pub struct $name(pub $inner);
-
-        impl $name {
-            $($(#[$item])* pub const $const: Self = Self($value);)*
-
-            /// The name of the value, `None` when it has none.
-            #[must_use]
-            pub const fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($value => Some($text),)*
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-numbers! {
+remassist_core::named_numbers! {
     /// The field Header Signature of a header: four ASCII letters, read as a little-endian number ([MC-COMQC] 2.2.1).
     Signature(u32) {
         /// Container header, always the first ([MC-COMQC] 2.2.2).

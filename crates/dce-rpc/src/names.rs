@@ -2,41 +2,7 @@
 
 use core::fmt;
 
-macro_rules! numbers {
-    ($(
-        $(#[$doc:meta])*
-        $name:ident($inner:ty) { $($(#[$item:meta])* $const:ident = $value:literal, $text:literal;)* }
-    )*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
-        pub struct $name(pub $inner);
-
-        impl $name {
-            $($(#[$item])* pub const $const: Self = Self($value);)*
-
-            /// The name of the value, `None` when it has none.
-            #[must_use]
-            pub const fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($value => Some($text),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self.name() {
-                    Some(name) => f.write_str(name),
-                    None => write!(f, "{:#x}", self.0),
-                }
-            }
-        }
-    )*};
-}
-
-numbers! {
+remassist_core::named_numbers! {
     /// The field PTYPE (\[C706\] 12.6.3.1, [MS-RPCE] 2.2.2.10).
     PacketType(u8) {
         /// A fragment of the parameters of a call.
@@ -175,6 +141,21 @@ numbers! {
         REMOTE_NO_MEMORY = 0x1C00_001B, "nca_s_fault_remote_no_memory";
     }
 }
+
+/// Their names, or the numbers.
+macro_rules! shown {
+    ($($type:ident),*) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.name() {
+                    Some(name) => f.write_str(name),
+                    None => write!(f, "{:#x}", self.0),
+                }
+            }
+        }
+    )*};
+}
+shown!(PacketType, AuthType, AuthLevel, RejectReason, ContextResult, ContextReason, Status);
 
 impl AuthLevel {
     /// The level that is meant: DEFAULT is CONNECT, CALL is PACKET ([MS-RPCE] 2.2.1.1.8).

@@ -1,22 +1,13 @@
 //! Numbers with names ([MS-OAUT] 2.2.7 to 2.2.9).
 
+/// Names are all that there is to say of these.
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident($inner:ty) { $($name:ident = $value:literal, $wire:literal;)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        pub struct $type(pub $inner);
-        impl $type {
-            $(#[doc = concat!("`", $wire, "`, ", stringify!($value), ".")]
-            pub const $name: Self = Self($value);)*
-
-            /// The specification's name, where it has one.
-            #[must_use]
-            pub fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($value => Some($wire),)*
-                    _ => None,
-                }
+        remassist_core::named_numbers! {
+            $(#[$doc])*
+            #[derive(Default)]
+            $type($inner) {
+                $(#[doc = concat!("`", $wire, "`, ", stringify!($value), ".")] $name = $value, $wire;)*
             }
         }
     };

@@ -36,7 +36,7 @@ bstr! {
     TOKEN = "2.2.1.15" "REMOTEDESKTOP_CTL_TOKEN_PACKET" "token" Counted;
 }
 
-names! {
+remassist_core::named_numbers! {
     /// What a control message is ([MS-RA] 2.2.1.3); 4 bytes.
     MsgType(u32) {
         /// Asks for a view of the screen.

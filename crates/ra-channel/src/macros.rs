@@ -7,32 +7,6 @@ macro_rules! at {
     )*};
 }
 
-/// A number with the specification's names for some of its values.
-macro_rules! names {
-    (
-        $(#[$doc:meta])*
-        $type:ident($number:ty) { $($(#[$const_doc:meta])* $const:ident = $value:literal $name:literal;)* }
-    ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        pub struct $type(pub $number);
-
-        impl $type {
-            $($(#[$const_doc])* pub const $const: Self = Self($value);)*
-
-            /// The specification's name for the value, where it has one.
-            #[must_use]
-            pub const fn name(self) -> Option<&'static str> {
-                match self {
-                    $(Self::$const => Some($name),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
 /// A bit field with the specification's names for some of its bits.
 macro_rules! flags {
     (

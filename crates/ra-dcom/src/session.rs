@@ -89,43 +89,33 @@ impl fmt::Display for SessionName {
     }
 }
 
-macro_rules! states {
-    ($($name:ident = $value:literal, $wire:literal, $meaning:literal;)*) => {
-        /// `SessionStateEnum` ([MS-RAI] 2.2.3), 16 bits on the wire, as NDR has enumerations.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        pub struct SessionStateEnum(pub u16);
-
-        impl SessionStateEnum {
-            $(#[doc = concat!("`", $wire, "`, ", stringify!($value), ": ", $meaning, ".")]
-            pub const $name: Self = Self($value);)*
-
-            /// Those with a name.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The specification's name, where it has one.
-            #[must_use]
-            pub fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($value => Some($wire),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-states! {
-    ACTIVE = 0, "pchActive", "a user is logged on and active";
-    CONNECTED = 1, "pchConnected", "connected to a client";
-    CONNECT_QUERY = 2, "pchConnectQuery", "about to be connected to a client";
-    SHADOW = 3, "pchShadow", "shows another session";
-    DISCONNECTED = 4, "pchDisconnected", "its client is gone";
-    IDLE = 5, "pchIdle", "waits for a client";
-    LISTEN = 6, "pchListen", "listens for connections; nobody is logged on";
-    RESET = 7, "pchReset", "is being reset";
-    DOWN = 8, "pchDown", "is down after an error";
-    INIT = 9, "pchInit", "is being made";
-    STATE_INVALID = 10, "pchStateInvalid", "nobody knows";
+remassist_core::named_numbers! {
+    /// `SessionStateEnum` ([MS-RAI] 2.2.3), 16 bits on the wire, as NDR has enumerations.
+    #[derive(Default)]
+    SessionStateEnum(u16) {
+        /// `pchActive`, 0: a user is logged on and active.
+        ACTIVE = 0, "pchActive";
+        /// `pchConnected`, 1: connected to a client.
+        CONNECTED = 1, "pchConnected";
+        /// `pchConnectQuery`, 2: about to be connected to a client.
+        CONNECT_QUERY = 2, "pchConnectQuery";
+        /// `pchShadow`, 3: shows another session.
+        SHADOW = 3, "pchShadow";
+        /// `pchDisconnected`, 4: its client is gone.
+        DISCONNECTED = 4, "pchDisconnected";
+        /// `pchIdle`, 5: waits for a client.
+        IDLE = 5, "pchIdle";
+        /// `pchListen`, 6: listens for connections; nobody is logged on.
+        LISTEN = 6, "pchListen";
+        /// `pchReset`, 7: is being reset.
+        RESET = 7, "pchReset";
+        /// `pchDown`, 8: is down after an error.
+        DOWN = 8, "pchDown";
+        /// `pchInit`, 9: is being made.
+        INIT = 9, "pchInit";
+        /// `pchStateInvalid`, 10: nobody knows.
+        STATE_INVALID = 10, "pchStateInvalid";
+    }
 }
 
 impl<'a> Ndr<'a> for SessionStateEnum {

@@ -9,6 +9,7 @@ pub mod crypto;
 mod decode;
 mod encode;
 mod error;
+mod names;
 mod options;
 mod protocol;
 mod secret;

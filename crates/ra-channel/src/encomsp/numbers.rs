@@ -1,6 +1,6 @@
 //! Numbers and bit fields of [MS-RDPEMC] 2.2.
 
-names! {
+remassist_core::named_numbers! {
     /// What a PDU is ([MS-RDPEMC] 2.2.1); 2 bytes.
     PduType(u16) {
         /// Filter-Updated.
@@ -32,7 +32,7 @@ names! {
     }
 }
 
-names! {
+remassist_core::named_numbers! {
     /// Who ended the connection of a participant ([MS-RDPEMC] 2.2.4.2); 4 bytes.
     DiscType(u32) {
         /// The host.
@@ -42,7 +42,7 @@ names! {
     }
 }
 
-names! {
+remassist_core::named_numbers! {
     /// Why the connection of a participant ended ([MS-RDPEMC] 2.2.4.2); 4 bytes. Other values are HRESULTs.
     DiscCode(u32) {
         /// Not because of an error.
