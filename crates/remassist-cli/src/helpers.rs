@@ -96,7 +96,7 @@ impl Helpers {
     pub fn listening(&self) -> Told {
         let addresses: Vec<String> = self.server.resolver_addrs().iter().map(ToString::to_string).collect();
         let objects: Vec<String> = self.server.object_addrs().iter().map(ToString::to_string).collect();
-        let session = self.desk.session.told().unwrap_or_default();
+        let session = self.desk.session.told().map_or_else(String::new, |name| name.to_string());
         let text = format!("helpers can ask for {session} at {}", addresses.join(", "));
         let details = json!({ "resolver": addresses, "objects": objects, "session": session });
         Told { name: "helpers_welcome", text, details }

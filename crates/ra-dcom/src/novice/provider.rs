@@ -7,7 +7,7 @@ use core::future::Future;
 use remassist_core::Secret;
 
 use super::identity::{Identity, same_name};
-use crate::{HResult, SessionStateEnum};
+use crate::{HResult, SessionName, SessionStateEnum};
 
 /// A terminal services session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +35,11 @@ impl Session {
         !matches!(self.state, SessionStateEnum::IDLE | SessionStateEnum::DISCONNECTED)
     }
 
-    /// `Domain\User:SessionID`, `None` when the domain or the user is missing: such sessions are of no use to an expert
+    /// As IRASrv tells it; `None` when the domain or the user is missing: such sessions are of no use to an expert
     /// ([MS-RAI] 3.2.4).
     #[must_use]
-    pub fn told(&self) -> Option<String> {
-        let (domain, user) = (self.domain.as_deref()?, self.user.as_deref()?);
-        Some(alloc::format!("{domain}\\{user}:{}", self.id))
+    pub fn told(&self) -> Option<SessionName> {
+        Some(SessionName { domain: self.domain.clone()?, user: self.user.clone()?, id: self.id })
     }
 
     /// Whether it is the session of this user, without regard to upper and lower case.
