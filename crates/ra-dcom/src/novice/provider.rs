@@ -48,6 +48,17 @@ impl Session {
         let same = |mine: &Option<String>, name: &str| mine.as_deref().is_some_and(|m| same_name(m, name));
         same(&self.domain, &user.domain) && same(&self.user, &user.user)
     }
+
+    /// Whether a ticket can be asked for so, where this is the session that is shared: by its number or any, and by the name
+    /// of its user or none.
+    #[must_use]
+    pub fn is_meant(&self, request: &TicketRequest) -> bool {
+        let chosen = match request.session {
+            SessionChoice::Any | SessionChoice::Console => true,
+            SessionChoice::Id(id) => id == self.id,
+        };
+        chosen && request.user.as_ref().is_none_or(|user| self.is_of(user))
+    }
 }
 
 /// In which session help is asked for: SpecialPropertiesData of the activation ([MS-DCOM] 2.2.22.2.2).
@@ -174,14 +185,10 @@ impl<T: TicketMaker> SessionProvider for SingleSession<T> {
     }
 
     async fn ticket(&self, request: &TicketRequest) -> Result<Secret<String>, Refusal> {
-        let named = request.user.as_ref().is_none_or(|user| self.session.is_of(user));
-        let chosen = match request.session {
-            SessionChoice::Any | SessionChoice::Console => true,
-            SessionChoice::Id(id) => id == self.session.id,
-        };
-        if !named || !chosen {
-            return Err(Refusal::UnknownUser);
+        if self.session.is_meant(request) {
+            self.tickets.make(request).await
+        } else {
+            Err(Refusal::UnknownUser)
         }
-        self.tickets.make(request).await
     }
 }
