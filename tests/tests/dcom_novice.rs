@@ -1,13 +1,5 @@
 //! The novice as a DCOM server, without I/O: calls in, bytes out.
 
-mod common {
-    pub mod dcom;
-}
-
-use common::dcom::{
-    ICLASS_FACTORY, Machine, TICKET, collection, enumeration, every_object, item, odd_sessions, pointer,
-    query, references, syntax, wanted,
-};
 use dce_rpc::{AuthLevel, Status, SyntaxId};
 use ndr_oaut::{
     ActivationContextInfoData, Bstr, ComVersion, CustomObjRef, Elements, InterfacePointer, OrpcThat,
@@ -20,6 +12,10 @@ use ra_dcom::novice::{
 };
 use ra_dcom::{ErrorStatus, HResult, SessionStateEnum};
 use remassist_core::{Blob, Decode as _, Encode as _};
+use testkit::novice::{
+    ICLASS_FACTORY, Machine, TICKET, collection, enumeration, every_object, item, odd_sessions, pointer,
+    query, references, syntax, wanted,
+};
 use uuid::Uuid;
 
 #[test]

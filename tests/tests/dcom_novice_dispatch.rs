@@ -1,14 +1,10 @@
 //! IDispatch at the novice: names and arguments lead to the same methods as opnums do.
 
-mod common {
-    pub mod dcom;
-}
-
-use common::dcom::{Machine, every_object, odd_sessions, pointer};
 use ndr_oaut::{Bstr, Elements, Scalar, VarType, Variant};
 use ra_dcom::HResult;
 use ra_dcom::calls::*;
 use ra_dcom::novice::{Identity, Question, Refusal, SessionChoice};
+use testkit::novice::{Machine, every_object, odd_sessions, pointer};
 use uuid::Uuid;
 
 fn invoke(

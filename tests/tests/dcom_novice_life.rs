@@ -1,16 +1,12 @@
 //! Life and death of the novice's objects: references, pings, owners, limits.
 
-mod common {
-    pub mod dcom;
-}
-
-use common::dcom::{Machine, pointer, references, release, syntax, wanted};
 use dce_rpc::Status;
 use ndr_oaut::Variant;
 use ra_dcom::calls::*;
 use ra_dcom::novice::{Counts, NoviceLimits};
 use ra_dcom::{ErrorStatus, HResult};
 use remassist_core::Time;
+use testkit::novice::{Machine, pointer, references, release, syntax, wanted};
 use uuid::Uuid;
 
 fn is_there(m: &mut Machine, who: &str, ipid: Uuid) -> bool {

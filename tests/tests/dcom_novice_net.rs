@@ -1,13 +1,8 @@
 //! The novice on loopback, called by our own RPC client: that both ports serve, and whom.
 
-mod common {
-    pub mod dcom;
-}
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use common::dcom::{pointer, syntax, wanted};
 use ndr_oaut::{ActivationProperties, CustomObjRef, InterfacePointer, OrpcThis};
 use ra_dcom::HResult;
 use ra_dcom::calls::*;
@@ -17,6 +12,7 @@ use ra_dcom::novice::{
 };
 use remassist_core::{Decode as _, DecodeOptions, Encode as _, Secret};
 use rpc_net::{Audit, AuditEvent, ConnectOptions, Connection, Credentials, Error, MemoryAccounts, Status};
+use testkit::novice::{pointer, syntax, wanted};
 use uuid::Uuid;
 
 const TICKET: &str = "the ticket that lets in";

@@ -7,7 +7,7 @@ use ndr_oaut::{
     ObjRef, ObjRefBody, OrpcExtent, OrpcExtentArray, OrpcThat, OrpcThis, PSafeArray, Record, SafeArray,
     Scalar, SecurityBinding, StdObjRef, StringBinding, Stub, VarType, Variant, Varying, WideString,
 };
-use remassist_core::{Blob, Decode, DecodeOptions, Encode, EncodeError, Limits};
+use remassist_core::{Blob, Decode, DecodeOptions, Encode, EncodeError, Format, Limits};
 use testkit::{laws, vectors};
 use uuid::{Uuid, uuid};
 
@@ -27,6 +27,14 @@ fn value<T: Ndr<'static> + PartialEq + Debug + Clone>(value: T) -> &'static [u8]
     let decoded = read(big).unwrap();
     assert_eq!(decoded.value, stub);
     laws::trace_covers(&decoded.trace, big.len());
+    let options = DecodeOptions::STRICT.with_trace(true);
+    let expected = Stub::<T>::read(little, ByteOrder::Little, &options).unwrap().trace;
+    assert_eq!(decoded.trace.len(), expected.len());
+    for (big_endian, entry) in decoded.trace.iter().zip(&expected) {
+        let range = entry.offset..entry.offset + entry.len;
+        assert_eq!((big_endian.offset, big_endian.len, big_endian.at), (entry.offset, entry.len, entry.at));
+        assert!(says_the_same((big_endian.format, &big[range.clone()]), (entry.format, &little[range])));
+    }
     for at in 0..big.len() {
         assert!(read(&big[..at]).is_err());
         let mut damaged = big.to_vec();
@@ -37,6 +45,18 @@ fn value<T: Ndr<'static> + PartialEq + Debug + Clone>(value: T) -> &'static [u8]
         }
     }
     little
+}
+
+/// Whether a field recorded in a big-endian stream has the format and value of one in a little-endian stream.
+fn says_the_same(big: (Format, &[u8]), little: (Format, &[u8])) -> bool {
+    let turned: Vec<_> = little.1.iter().rev().copied().collect();
+    match (big.0, little.0) {
+        (Format::UintBe, Format::Uint) | (Format::Bytes, Format::Int) => big.1 == turned,
+        (Format::GuidBe, Format::Guid) => Uuid::from_slice(big.1) == Uuid::from_slice_le(little.1),
+        (Format::Utf16Be, Format::Utf16Le) => true,
+        // BSTR, VARIANT and SAFEARRAY, single bytes, what has no order.
+        (big_format, format) => big_format == format && big.1 == little.1,
+    }
 }
 
 fn pointer() -> Option<InterfacePointer<'static>> {

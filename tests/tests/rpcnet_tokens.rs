@@ -64,15 +64,49 @@ fn a_token_that_ends_early_is_refused() {
 fn no_byte_of_the_messages_can_be_changed() {
     let whole = logon(honest(false), |_, _| {}).tokens;
     for (number, token) in whole.iter().enumerate() {
-        for place in 0..token.len() {
+        // NegotiateFlags say what is looked at: each of its bits.
+        let flags = if number == 0 { 12..16 } else { 60..64 };
+        let bits = |place| if flags.contains(&place) { 0..8 } else { 4..5 };
+        for (place, bit) in (0..token.len()).flat_map(|place| bits(place).map(move |bit| (place, bit))) {
             let end = logon(honest(false), |at, token| {
                 // The length may differ, as the names of target and time do not.
                 if let Some(byte) = token.get_mut(place).filter(|_| at == number) {
-                    *byte ^= 0x10;
+                    *byte ^= 1 << bit;
                 }
             });
-            assert!(refused(&end), "byte {place} of token {number}: {end:?}");
+            assert!(refused(&end), "bit {bit} of byte {place} of token {number}: {end:?}");
         }
+    }
+}
+
+/// AvFlags, which the password signs, tell of a MIC: it has to be there and right whatever the rest of the message says.
+#[test]
+fn a_mic_that_is_told_of_cannot_be_left_out() {
+    for spnego in [false, true] {
+        let end = logon(honest(spnego), |_, token| {
+            // NTLMSSP_NEGOTIATE_TARGET_INFO, without which sspi looks for none.
+            if let Some(at) = find(token, b"NTLMSSP\0\x03").filter(|at| token.len() > at + 88) {
+                token[at + 62] ^= 0x80;
+                token[at + 72..at + 88].fill(0);
+            }
+        });
+        assert!(refused(&end) && !end.done, "{end:?}");
+    }
+}
+
+/// The challenge is another one for each logon.
+#[test]
+fn tokens_of_another_logon_are_refused() {
+    for spnego in [false, true] {
+        let earlier = logon(honest(spnego), |_, _| {}).tokens;
+        let end = logon(honest(spnego), |number, token| {
+            if number > 0
+                && let Some(same) = earlier.get(number)
+            {
+                token.clone_from(same);
+            }
+        });
+        assert!(refused(&end) && !end.done, "{end:?}");
     }
 }
 

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ra_dcom::SessionStateEnum;
 use ra_dcom::novice::{
-    Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionChoice,
-    SessionProvider, TicketForm, TicketRequest,
+    Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionProvider,
+    TicketForm, TicketRequest,
 };
 use remassist_core::Secret;
 use rpc_net::{Audit, AuditEvent, MemoryAccounts};
@@ -52,14 +52,8 @@ impl SessionProvider for Machine {
         if let Some(refusal) = self.refusal {
             return Err(refusal);
         }
-        let is_meant = |session: &&Session| {
-            let chosen = match request.session {
-                SessionChoice::Id(id) => session.id == id,
-                _ => true,
-            };
-            chosen && request.user.as_ref().is_none_or(|user| session.is_of(user))
-        };
-        let id = self.sessions.iter().find(is_meant).ok_or(Refusal::UnknownUser)?.id;
+        let meant = self.sessions.iter().find(|session| session.is_meant(request));
+        let id = meant.ok_or(Refusal::UnknownUser)?.id;
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         Ok(Secret::new(match request.form {
             TicketForm::ConnectionString1 => {

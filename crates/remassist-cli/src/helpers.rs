@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use ra_dcom::HResult;
 use ra_dcom::novice::{
-    Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionChoice,
-    SessionProvider, TicketForm, TicketRequest,
+    Identity, NoviceAudit, NoviceEvent, NoviceOptions, NoviceServer, Refusal, Session, SessionProvider,
+    TicketForm, TicketRequest,
 };
 use ra_rdp::{FileType, Tickets};
 use remassist::core::Secret;
@@ -96,7 +96,7 @@ impl Helpers {
     pub fn listening(&self) -> Told {
         let addresses: Vec<String> = self.server.resolver_addrs().iter().map(ToString::to_string).collect();
         let objects: Vec<String> = self.server.object_addrs().iter().map(ToString::to_string).collect();
-        let session = self.desk.session.told().unwrap_or_default();
+        let session = self.desk.session.told().map_or_else(String::new, |name| name.to_string());
         let text = format!("helpers can ask for {session} at {}", addresses.join(", "));
         let details = json!({ "resolver": addresses, "objects": objects, "session": session });
         Told { name: "helpers_welcome", text, details }
@@ -164,12 +164,7 @@ impl Desk {
     }
 
     fn make(&self, request: &TicketRequest) -> Result<Secret<String>, Refusal> {
-        let named = request.user.as_ref().is_none_or(|user| self.session.is_of(user));
-        let chosen = match request.session {
-            SessionChoice::Any | SessionChoice::Console => true,
-            SessionChoice::Id(id) => id == self.session.id,
-        };
-        if !named || !chosen {
+        if !self.session.is_meant(request) {
             return Err(Refusal::UnknownUser);
         }
         if self.busy.load(Ordering::Relaxed) {

@@ -5,6 +5,7 @@ pub mod damage;
 pub mod dcom;
 pub mod laws;
 pub mod logon;
+pub mod novice;
 pub mod oracles;
 pub mod pair;
 pub mod rdp;

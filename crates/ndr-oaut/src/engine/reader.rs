@@ -135,8 +135,13 @@ impl<'c, 'a> Reader<'c, 'a> {
     ) -> Result<([u8; N], usize), DecodeError> {
         self.align(N)?;
         let position = self.position();
-        // The record knows little-endian numbers only.
-        let format = if self.order == ByteOrder::Big && N > 1 { Format::Bytes } else { format };
+        let big = self.is_big() && N > 1;
+        let format = match format {
+            Format::Uint if big => Format::UintBe,
+            // The record knows no big-endian numbers with a sign.
+            Format::Int if big => Format::Bytes,
+            format => format,
+        };
         let mut number = self.cursor.array(at, format)?;
         if self.order == ByteOrder::Big {
             number.reverse();
@@ -196,7 +201,7 @@ impl<'c, 'a> Reader<'c, 'a> {
         self.align(4)?;
         match self.order {
             ByteOrder::Little => self.cursor.guid(at),
-            ByteOrder::Big => self.cursor.array(at, Format::Bytes).map(Uuid::from_bytes),
+            ByteOrder::Big => self.cursor.array(at, Format::GuidBe).map(Uuid::from_bytes),
         }
     }
 

@@ -52,12 +52,11 @@ pub struct UserNames<'a> {
 }
 
 impl UserNames<'_> {
-    /// The sessions, or a null pointer when there are none: a dimension of a SAFEARRAY cannot be empty.
+    /// The sessions, or a null pointer when there are none.
     #[must_use]
     pub fn new(levels: PointerLevels, sessions: &[SessionName]) -> UserNames<'static> {
-        let names: Vec<_> = sessions.iter().map(|session| Some(Bstr::new(&session.to_string()))).collect();
-        let array = || Box::new(SafeArray::new(VarType::BSTR, Elements::Bstr(names)));
-        UserNames { levels, array: (!sessions.is_empty()).then(array) }
+        let names = sessions.iter().map(|session| Some(Bstr::new(&session.to_string()))).collect();
+        UserNames { levels, array: array_of(names) }
     }
 
     /// The sessions; null elements are skipped. Nothing when the elements are no BSTRs.
@@ -76,6 +75,12 @@ impl UserNames<'_> {
     }
 }
 own_borrowed!(UserNames);
+
+/// A SAFEARRAY(BSTR), or a null pointer without elements: a dimension of a SAFEARRAY cannot be empty.
+pub(crate) fn array_of(names: Vec<Option<Bstr<'static>>>) -> Option<Box<SafeArray<'static>>> {
+    let some = !names.is_empty();
+    some.then(|| Box::new(SafeArray::new(VarType::BSTR, Elements::Bstr(names))))
+}
 
 /// Whether what follows a pointer is a pointer to an array, and not the array, which begins with its number of
 /// dimensions, as u32 and as u16. An array without features whose elements have as many bytes as it has dimensions

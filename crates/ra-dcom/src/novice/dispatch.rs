@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use ndr_oaut::{
-    Bstr, Elements, ExcepInfo, InterfacePointer, InvokeFlags, InvokeRequest, InvokeResponse, PSafeArray,
-    SafeArray, Scalar, VarType, Variant,
+    Bstr, ExcepInfo, InterfacePointer, InvokeFlags, InvokeRequest, InvokeResponse, PSafeArray, Scalar,
+    VarType, Variant,
 };
 use remassist_core::{len_u32, usize_from};
 
@@ -16,7 +16,7 @@ use crate::calls::{
     DISPID_GETNOVICEUSERINFO, DISPID_GETSESSIONINFO, DISPID_NEWENUM, DISPID_PCH_COL_COUNT,
     DISPID_PCH_SVC_REMOTECONNECTIONPARMS, DISPID_PCH_SVC_REMOTEUSERSESSIONINFO, DISPID_SAF_SESS_DOMAINNAME,
     DISPID_SAF_SESS_SESSIONID, DISPID_SAF_SESS_SESSIONSTATE, DISPID_SAF_SESS_USERNAME, DISPID_UNKNOWN,
-    DISPID_VALUE, IID_IUNKNOWN,
+    DISPID_VALUE, IID_IUNKNOWN, array_of,
 };
 
 /// The id of what nobody knows.
@@ -329,12 +329,6 @@ fn find(object: &Object, request: &InvokeRequest<'static>, outs: &mut Vec<usize>
     })
 }
 
-/// A SAFEARRAY(BSTR); null without elements, since a dimension cannot be empty.
-pub(super) fn array(names: Vec<Option<Bstr<'static>>>) -> Option<Box<SafeArray<'static>>> {
-    let some = !names.is_empty();
-    some.then(|| Box::new(SafeArray::new(VarType::BSTR, Elements::Bstr(names))))
-}
-
 impl Invocation {
     /// Whether GetSessionInfo was called, which alone has two [in, out] parameters.
     pub(super) fn tells_names(&self) -> bool {
@@ -391,7 +385,7 @@ impl Invocation {
             }
             Ok(Value::Names(names)) => {
                 let count = i32::try_from(names.len()).unwrap_or(i32::MAX);
-                let array = Some(PSafeArray { safearray: array(names) });
+                let array = Some(PSafeArray { safearray: array_of(names) });
                 self.put(0, Variant::ArrayRef { vt: VarType::BSTR, array });
                 self.put(1, Variant::ScalarRef(Scalar::I4(count)));
                 Variant::Empty

@@ -22,6 +22,7 @@ use crate::calls::{
     NewEnumResponse, NoParameters, PointerLevels, RemoteConnectionParmsRequest,
     RemoteConnectionParmsResponse, RemoteUserSessionInfoResponse, ResultOnly, SecretBstr, SecretWideString,
     SetDomainNameRequest, SetSessionIdRequest, SetSessionStateRequest, SetUserNameRequest, UserNames,
+    array_of,
 };
 use crate::{HResult, SessionStateEnum};
 
@@ -160,7 +161,7 @@ impl Novice {
                     _ => Vec::new(),
                 };
                 let count = i32::try_from(names.len()).unwrap_or(i32::MAX);
-                let user_names = UserNames { levels, array: dispatch::array(names) };
+                let user_names = UserNames { levels, array: array_of(names) };
                 Done::orpc(GetSessionInfoResponse { user_names, count, hresult }, code)
             }
             Form::ConnectionParms => {

@@ -7,7 +7,7 @@ use core::future::Future;
 use remassist_core::Secret;
 
 use super::identity::{Identity, same_name};
-use crate::{HResult, SessionStateEnum};
+use crate::{HResult, SessionName, SessionStateEnum};
 
 /// A terminal services session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +35,11 @@ impl Session {
         !matches!(self.state, SessionStateEnum::IDLE | SessionStateEnum::DISCONNECTED)
     }
 
-    /// `Domain\User:SessionID`, `None` when the domain or the user is missing: such sessions are of no use to an expert
+    /// As IRASrv tells it; `None` when the domain or the user is missing: such sessions are of no use to an expert
     /// ([MS-RAI] 3.2.4).
     #[must_use]
-    pub fn told(&self) -> Option<String> {
-        let (domain, user) = (self.domain.as_deref()?, self.user.as_deref()?);
-        Some(alloc::format!("{domain}\\{user}:{}", self.id))
+    pub fn told(&self) -> Option<SessionName> {
+        Some(SessionName { domain: self.domain.clone()?, user: self.user.clone()?, id: self.id })
     }
 
     /// Whether it is the session of this user, without regard to upper and lower case.
@@ -48,6 +47,17 @@ impl Session {
     pub fn is_of(&self, user: &Identity) -> bool {
         let same = |mine: &Option<String>, name: &str| mine.as_deref().is_some_and(|m| same_name(m, name));
         same(&self.domain, &user.domain) && same(&self.user, &user.user)
+    }
+
+    /// Whether a ticket can be asked for so, where this is the session that is shared: by its number or any, and by the name
+    /// of its user or none.
+    #[must_use]
+    pub fn is_meant(&self, request: &TicketRequest) -> bool {
+        let chosen = match request.session {
+            SessionChoice::Any | SessionChoice::Console => true,
+            SessionChoice::Id(id) => id == self.id,
+        };
+        chosen && request.user.as_ref().is_none_or(|user| self.is_of(user))
     }
 }
 
@@ -175,14 +185,10 @@ impl<T: TicketMaker> SessionProvider for SingleSession<T> {
     }
 
     async fn ticket(&self, request: &TicketRequest) -> Result<Secret<String>, Refusal> {
-        let named = request.user.as_ref().is_none_or(|user| self.session.is_of(user));
-        let chosen = match request.session {
-            SessionChoice::Any | SessionChoice::Console => true,
-            SessionChoice::Id(id) => id == self.session.id,
-        };
-        if !named || !chosen {
-            return Err(Refusal::UnknownUser);
+        if self.session.is_meant(request) {
+            self.tickets.make(request).await
+        } else {
+            Err(Refusal::UnknownUser)
         }
-        self.tickets.make(request).await
     }
 }

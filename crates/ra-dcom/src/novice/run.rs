@@ -1,6 +1,6 @@
 //! What the methods do.
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -223,7 +223,11 @@ fn change(session: &mut SessionObject, put: Put, limit: usize) -> Result<(), HRe
 /// What IRASrv tells: neither idle nor disconnected sessions; null for those without domain or user, of which an expert can
 /// make nothing.
 fn told(sessions: &[Session]) -> Vec<Option<Bstr<'static>>> {
-    sessions.iter().filter(|s| s.is_offered()).map(|s| s.told().map(|text| Bstr::new(&text))).collect()
+    sessions
+        .iter()
+        .filter(|s| s.is_offered())
+        .map(|s| s.told().map(|name| Bstr::new(&name.to_string())))
+        .collect()
 }
 
 /// The text of a BSTR, `None` for NULL and for what is no text.

@@ -18,6 +18,9 @@ const NEEDED: u32 = 0x0000_0001 | 0x0008_0000 | 0x2000_0000 | 0x4000_0000;
 const SIGNATURE: &[u8] = b"NTLMSSP\0";
 const AV_FLAGS: u16 = 6;
 const AV_FLAG_MIC: u32 = 2;
+/// Where AUTHENTICATE_MESSAGE has its MIC, and how long that is.
+const MIC_AT: usize = 72;
+const MIC_LEN: usize = 16;
 
 /// Who the client says it is.
 #[derive(Debug, Clone, Default)]
@@ -81,11 +84,13 @@ pub(super) struct Handshake {
     ntlm: Box<Ntlm>,
     handle: Option<AuthIdentityBuffers>,
     challenge: [u8; 8],
+    /// NEGOTIATE_MESSAGE and CHALLENGE_MESSAGE, which the MIC covers too.
+    before: [Vec<u8>; 2],
 }
 
 impl Handshake {
     pub(super) fn new() -> Self {
-        Self { ntlm: Box::default(), handle: None, challenge: [0; 8] }
+        Self { ntlm: Box::default(), handle: None, challenge: [0; 8], before: Default::default() }
     }
 
     /// CHALLENGE_MESSAGE for NEGOTIATE_MESSAGE; it has the flags of that one.
@@ -95,12 +100,14 @@ impl Handshake {
         }
         let token = self.accept(negotiate)?;
         self.challenge = *token.get(24..)?.first_chunk()?;
+        self.before = [Vec::from(negotiate), token.clone()];
         Some(token)
     }
 
     /// Takes AUTHENTICATE_MESSAGE; `None` when the client does not know the hash.
     ///
-    /// sspi looks only at the MIC, which may be absent: NTProofStr is verified here.
+    /// sspi looks only at the MIC, and at that only where flags that nobody signs tell of it: NTProofStr is verified here,
+    /// and so is the MIC that the flags under NTProofStr tell of.
     pub(super) fn authenticate(
         mut self,
         token: &[u8],
@@ -118,7 +125,16 @@ impl Handshake {
             ntlm.complete_auth_token(&mut []).ok()?;
             ntlm.query_context_session_key().ok()
         })?;
-        proved.then(|| Session::new(key.session_key.as_ref()))
+        let key = key.session_key.as_ref();
+        (proved && (!message.has_mic || self.is_mic_right(token, key))).then(|| Session::new(key))
+    }
+
+    /// Whether the MIC of AUTHENTICATE_MESSAGE is the one of all three messages ([MS-NLMP] 3.2.5.1.2).
+    fn is_mic_right(&self, token: &[u8], key: &[u8]) -> bool {
+        let Some((head, rest)) = token.split_at_checked(MIC_AT) else { return false };
+        let Some((mic, tail)) = rest.split_at_checked(MIC_LEN) else { return false };
+        let [negotiate, challenge] = &self.before;
+        constant_time_eq(&hmac_md5(key, &[negotiate, challenge, head, &[0; MIC_LEN], tail]), mic)
     }
 
     fn accept(&mut self, token: &[u8]) -> Option<Vec<u8>> {

@@ -1,6 +1,4 @@
-//! A novice on a virtual clock, and what its callers need.
-
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! A DCOM novice on a virtual clock, and what its callers need.
 
 use dce_rpc::{Status, SyntaxId};
 use ndr_oaut::{
