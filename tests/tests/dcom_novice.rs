@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 #[test]
 fn everybody_may_ask_whether_the_server_lives_and_nothing_else() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let resolver = syntax(IID_IOBJECTEXPORTER);
     assert_eq!(m.raw(None, resolver, 3, None, &[]).unwrap(), [0; 4]);
     let stub = m.raw(None, resolver, 5, None, &[]).unwrap();
@@ -72,13 +72,13 @@ fn each_port_has_its_interfaces_in_version_0_0() {
             assert!(!Novice::supports(port, &SyntaxId::new(*iid, 0, 1)));
         }
     }
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     assert_eq!(m.raw(Some("alice"), syntax(Uuid::max()), 0, None, &[]), Err(Status::UNK_IF));
 }
 
 #[test]
 fn an_oxid_is_resolved() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let (oxid, protseqs) = (m.oxid, vec![7]);
     let asked = ResolveOxidRequest { oxid, protseqs: protseqs.clone() };
     let Response::ResolveOxid2(two) = m.resolver("eve", Request::ResolveOxid2(asked.clone())) else {
@@ -102,7 +102,7 @@ fn an_oxid_is_resolved() {
 
 #[test]
 fn an_activation_tells_two_properties_and_no_others() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let made =
         m.activate("alice", wanted(CLSID_RASRV, &[IID_IRASRV, IID_IPCHSERVICE, IID_IUNKNOWN], None)).unwrap();
     let classes: Vec<Uuid> = made.properties.iter().map(Property::clsid).collect();
@@ -133,7 +133,7 @@ fn an_activation_tells_two_properties_and_no_others() {
 
 #[test]
 fn properties_may_stand_in_any_order_beside_unknown_ones() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let usual = wanted(CLSID_RASRV, &[IID_IRASRV], None);
     let mut turned = usual.clone();
     turned.properties.reverse();
@@ -170,7 +170,7 @@ fn properties_may_stand_in_any_order_beside_unknown_ones() {
 
 #[test]
 fn what_is_not_there_cannot_be_activated() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let refused = |m: &mut Machine, asked| m.activate("alice", asked).unwrap_err();
     assert_eq!(refused(&mut m, wanted(Uuid::max(), &[IID_IRASRV], None)), HResult::REGDB_E_CLASSNOTREG);
     assert_eq!(refused(&mut m, wanted(CLSID_RASRV, &[IID_IPCHSERVICE], None)), HResult::E_NOINTERFACE);
@@ -219,7 +219,7 @@ fn remote_activation(
 
 #[test]
 fn the_old_activation_works_and_fails_likewise() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let request = RemoteActivationRequest {
         clsid: CLSID_PCHSERVICE,
         iids: Some(vec![IID_IPCHSERVICE, IID_IRASRV]),
@@ -246,7 +246,7 @@ fn the_old_activation_works_and_fails_likewise() {
 
 #[test]
 fn a_class_object_makes_objects() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let objref = CustomObjRef::request(wanted(CLSID_RASRV, &[ICLASS_FACTORY], Some(2))).to_vec().unwrap();
     let request =
         RemoteGetClassObjectRequest { act_properties: Some(InterfacePointer { objref: objref.into() }) };
@@ -280,7 +280,7 @@ fn a_class_object_makes_objects() {
 
 #[test]
 fn opnums_that_are_not_used_are_out_of_range() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let used: [(Uuid, &[u16]); 6] = [
         (IID_IRASRV, &[5, 6, 7, 8]),
         (IID_IPCHSERVICE, &[5, 6, 19, 20]),
@@ -317,8 +317,7 @@ fn opnums_that_are_not_used_are_out_of_range() {
 
 #[test]
 fn session_names_are_told_in_the_form_that_was_asked_for() {
-    let mut m = Machine::new();
-    m.sessions = odd_sessions();
+    let mut m = Machine { sessions: odd_sessions(), ..Machine::default() };
     let rasrv = m.rasrv("alice").ipid;
     for levels in [PointerLevels::One, PointerLevels::Two] {
         let given = UserNames::new(levels, &["A\\b:1".parse().unwrap()]);
@@ -345,7 +344,7 @@ fn session_names_are_told_in_the_form_that_was_asked_for() {
 
 #[test]
 fn a_ticket_is_for_the_session_of_the_activation() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     for (session, choice) in [(None, SessionChoice::Any), (Some(2), SessionChoice::Id(2))] {
         let rasrv = m.object("alice", wanted(CLSID_RASRV, &[IID_IRASRV], session)).unwrap().ipid;
         let name = Some(SecretWideString::new("whatever"));
@@ -387,7 +386,7 @@ fn parms(
 
 #[test]
 fn connection_parameters_are_for_a_user_in_a_session() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let pch = m.pch("alice").ipid;
     let request = RemoteConnectionParmsRequest::new("ann", "DOM", 1, "EX\\expert");
     let told = parms(&mut m, pch, request.clone());
@@ -442,8 +441,7 @@ fn next(m: &mut Machine, ipid: Uuid, count: u32) -> (u32, u32, Vec<u64>, HResult
 
 #[test]
 fn a_collection_is_enumerated() {
-    let mut m = Machine::new();
-    m.sessions = odd_sessions();
+    let mut m = Machine { sessions: odd_sessions(), ..Machine::default() };
     let pch = m.pch("alice").ipid;
     let collection = collection(&mut m, pch);
     let count = Request::Count(NoParameters::default());
@@ -484,8 +482,7 @@ fn a_collection_is_enumerated() {
 
 #[test]
 fn setters_change_the_object_and_not_the_session() {
-    let mut m = Machine::new();
-    m.sessions = odd_sessions();
+    let mut m = Machine { sessions: odd_sessions(), ..Machine::default() };
     let pch = m.pch("alice").ipid;
     let collection = collection(&mut m, pch);
     let (ipid, _) = item(&mut m, collection, 3);
@@ -540,7 +537,7 @@ fn setters_change_the_object_and_not_the_session() {
 
 #[test]
 fn headers_of_calls_are_looked_at() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let rasrv = m.rasrv("alice").ipid;
     let this = OrpcThis::default();
     let version = |major, minor| OrpcThis { version: ComVersion { major, minor }, ..this.clone() };

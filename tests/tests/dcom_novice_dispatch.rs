@@ -27,7 +27,7 @@ fn with(member: i32, flags: InvokeFlags, args: Vec<Variant<'static>>) -> InvokeR
 
 #[test]
 fn names_have_ids() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let objects = every_object(&mut m);
     let mut ids = |iid: Uuid, names: &[&str]| {
         let names = names.iter().map(|name| Some(ndr_oaut::WideString::new(name))).collect();
@@ -60,8 +60,7 @@ fn names_have_ids() {
 
 #[test]
 fn every_member_can_be_invoked() {
-    let mut m = Machine::new();
-    m.sessions = odd_sessions();
+    let mut m = Machine { sessions: odd_sessions(), ..Machine::default() };
     let objects = every_object(&mut m);
     let (method, get, put) = (InvokeFlags::METHOD, InvokeFlags::PROPERTYGET, InvokeFlags::PROPERTYPUT);
     let bstr = |text: &str| Variant::Bstr(Some(Bstr::new(text)));
@@ -117,7 +116,7 @@ fn every_member_can_be_invoked() {
 
 #[test]
 fn parameters_that_go_both_ways_are_invoked_by_reference() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let rasrv = m.rasrv("alice").ipid;
     let by_ref = |member, refs: Vec<Variant<'static>>| {
         let mut request = with(member, InvokeFlags::METHOD, vec![Variant::Empty; refs.len()]);
@@ -152,7 +151,7 @@ fn parameters_that_go_both_ways_are_invoked_by_reference() {
 
 #[test]
 fn bad_invocations_are_told() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let pch = m.pch("alice").ipid;
     let bstr = || Variant::Bstr(Some(Bstr::new("x")));
     let i8 = |number| Variant::Scalar(Scalar::I8(number));

@@ -30,7 +30,7 @@ fn answers(m: &mut Machine, who: &str, ipid: Uuid) -> bool {
 
 #[test]
 fn an_interface_lives_as_long_as_it_has_references() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let ipid = m.rasrv("alice").ipid;
     m.remote("alice", Request::RemAddRef(references(ipid, 2, 3)));
     m.remote("alice", release(ipid, 6));
@@ -46,7 +46,7 @@ fn an_interface_lives_as_long_as_it_has_references() {
 
 #[test]
 fn an_object_lives_as_long_as_it_has_interfaces() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let std = m.rasrv("alice");
     let iids = vec![IID_IDISPATCH, Uuid::max(), IID_IRASRV, IID_IUNKNOWN];
     let request = RemQueryInterfaceRequest { ipid: std.ipid, refs: 1, iids };
@@ -82,7 +82,7 @@ fn an_object_lives_as_long_as_it_has_interfaces() {
 
 #[test]
 fn what_is_not_there_has_no_references() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let ipid = m.rasrv("alice").ipid;
     let query = |ipid, iids| Request::RemQueryInterface(RemQueryInterfaceRequest { ipid, refs: 1, iids });
     for (ipid, iids, hresult) in [
@@ -104,7 +104,7 @@ fn what_is_not_there_has_no_references() {
 
 #[test]
 fn nobody_reaches_the_objects_of_others() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let std = m.rasrv("alice");
     let set = ping(&mut m, "alice", 0, 1, &[std.oid], &[]).0;
     for who in ["bob", "eve"] {
@@ -153,7 +153,7 @@ fn ping(
 
 #[test]
 fn an_object_dies_after_three_missed_pings() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let (kept, lost, never) = (m.rasrv("alice"), m.rasrv("alice"), m.rasrv("alice"));
     let (keep, _) = ping(&mut m, "alice", 0, 1, &[kept.oid], &[]);
     let (lose, _) = ping(&mut m, "alice", 0, 1, &[lost.oid], &[]);
@@ -178,7 +178,7 @@ fn an_object_dies_after_three_missed_pings() {
 
 #[test]
 fn who_calls_is_not_dead() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let std = m.rasrv("alice");
     ping(&mut m, "alice", 0, 1, &[std.oid], &[]);
     m.wait(300);
@@ -195,7 +195,7 @@ fn who_calls_is_not_dead() {
 
 #[test]
 fn an_object_is_held_by_any_set_it_is_in() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let std = m.rasrv("alice");
     let (one, _) = ping(&mut m, "alice", 0, 1, &[std.oid, std.oid], &[]);
     let (two, _) = ping(&mut m, "alice", 0, 1, &[std.oid], &[]);
@@ -215,7 +215,7 @@ fn an_object_is_held_by_any_set_it_is_in() {
 
 #[test]
 fn a_ping_that_comes_late_changes_nothing() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let (a, b) = (m.rasrv("alice"), m.rasrv("alice"));
     let (set, _) = ping(&mut m, "alice", 0, 5, &[a.oid], &[]);
     m.wait(200);
@@ -228,7 +228,7 @@ fn a_ping_that_comes_late_changes_nothing() {
 
 #[test]
 fn a_set_forgets_objects_that_were_released() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let std = m.rasrv("alice");
     let (set, _) = ping(&mut m, "alice", 0, 1, &[std.oid], &[]);
     m.remote("alice", release(std.ipid, 5));
@@ -238,7 +238,7 @@ fn a_set_forgets_objects_that_were_released() {
 
 #[test]
 fn ten_thousand_activations_leave_nothing() {
-    let mut m = Machine::new();
+    let mut m = Machine::default();
     let mut last = None;
     for turn in 0..10_000_u64 {
         let who = ["alice", "bob"][(turn % 2) as usize];

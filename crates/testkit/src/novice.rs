@@ -59,11 +59,13 @@ pub fn syntax(iid: Uuid) -> SyntaxId {
     SyntaxId::new(iid, 0, 0)
 }
 
-impl Machine {
-    pub fn new() -> Self {
+impl Default for Machine {
+    fn default() -> Self {
         Self::with(NoviceLimits::default())
     }
+}
 
+impl Machine {
     pub fn with(limits: NoviceLimits) -> Self {
         let mut machine = Self {
             novice: Novice::new(endpoints(), limits, random()).unwrap(),

@@ -138,8 +138,8 @@ impl<'c, 'a> Reader<'c, 'a> {
         let big = self.is_big() && N > 1;
         let format = match format {
             Format::Uint if big => Format::UintBe,
-            // The record knows no big-endian numbers with a sign.
-            Format::Int if big => Format::Bytes,
+            // The record knows no big-endian numbers with a sign, and no bits.
+            Format::Int | Format::Flags if big => Format::Bytes,
             format => format,
         };
         let mut number = self.cursor.array(at, format)?;
