@@ -145,8 +145,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Does what the player has said, in one step, and ends the lock.
     ///
     /// # Errors
-    /// When the lock is not there any more, or the backend fails: the message comes again.
-    async fn settle(&self, delivery: Delivery, verdict: Verdict) -> Result<(), QueueError>;
+    /// [`QueueError::Locked`] when the lock is not there any more: the message comes again. When the backend fails
+    /// otherwise, the lock is still there, and this can be asked for again.
+    async fn settle(&self, delivery: &Delivery, verdict: &Verdict) -> Result<(), QueueError>;
 
     /// The messages at a place, in the order in which they would come; at most so many, after the one given.
     ///
