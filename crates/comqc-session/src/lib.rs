@@ -4,10 +4,22 @@
 extern crate alloc;
 
 mod message;
+mod object;
+mod playback;
+mod played;
+mod player;
+mod policy;
+mod scheme;
 mod verdict;
 
 pub use message::{
     AckFlags, DeliveryGuarantee, EncryptionAlgorithm, HashAlgorithm, MessageClass, MessageId, MessageIdError,
     PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, SignatureLevel, Timestamp,
 };
+pub use object::{Object, ObjectCodecs, ObjectError};
+pub use playback::{AfterFailure, CallError, Component, Playback, PlaybackKind};
+pub use played::PlayedCall;
+pub use player::{Player, PlayerOptions};
+pub use policy::{AuthenticatedSender, Claims, PlayUnauthenticated, Refused, SecurityPolicy};
+pub use scheme::RetryScheme;
 pub use verdict::{DeadReason, Verdict};
