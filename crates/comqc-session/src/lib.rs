@@ -3,7 +3,10 @@
 
 extern crate alloc;
 
+mod format_names;
 mod message;
+mod moniker;
+mod names;
 mod object;
 mod playback;
 mod played;
@@ -12,10 +15,13 @@ mod policy;
 mod scheme;
 mod verdict;
 
+pub use format_names::{Address, DirectName, DirectQueue, FormatName, FormatNames, MachineQueue};
 pub use message::{
     AckFlags, DeliveryGuarantee, EncryptionAlgorithm, HashAlgorithm, MessageClass, MessageId, MessageIdError,
     PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, SignatureLevel, Timestamp,
 };
+pub use moniker::{Destination, Lifetime, MonikerClass, MonikerError, QueueMoniker};
+pub use names::{LocalName, Member, Name, NameError, PathName, QueueName};
 pub use object::{Object, ObjectCodecs, ObjectError};
 pub use playback::{AfterFailure, CallError, Component, Playback, PlaybackKind};
 pub use played::PlayedCall;
