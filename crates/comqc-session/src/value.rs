@@ -249,7 +249,7 @@ impl Plain {
             Type::Unknown | Type::Interface(_) => Variant::Unknown(self.object().ok_or_else(wrong)?),
             Type::Dispatch => Variant::Dispatch(self.object().ok_or_else(wrong)?),
             Type::Record(_) => Variant::Record(self.records().ok_or_else(wrong)?.map(Box::new)),
-            Type::SafeArray(element) => {
+            Type::SafeArray(element) | Type::PSafeArray(element) => {
                 let safearray = match self {
                     Self::Null => None,
                     _ => Some(Box::new(self.elements(element, depth)?)),
