@@ -2,7 +2,9 @@
 
 mod address;
 mod error;
+mod handler;
 mod holder;
+mod inbox;
 mod manage;
 mod queue;
 mod receive;
@@ -12,6 +14,8 @@ mod signal;
 mod store;
 
 pub use address::SqliteAddress;
+pub use handler::InTransaction;
+pub use inbox::{Inbox, Once, PlayError};
 pub use queue::{SqliteQueue, StoredQueue};
 pub use rusqlite;
-pub use store::{Mode, Store, StoreOptions};
+pub use store::{Clock, Mode, Store, StoreOptions};

@@ -1,5 +1,7 @@
 //! Queues and listeners under load: processes killed, disks that are full.
 
+#[cfg(target_os = "linux")]
+mod disk;
 mod kills;
 #[path = "../common/measure.rs"]
 mod measure;
