@@ -1,0 +1,8 @@
+//! Queues and listeners under load: processes killed, disks that are full.
+
+#[cfg(target_os = "linux")]
+mod disk;
+mod kills;
+#[path = "../common/measure.rs"]
+mod measure;
+mod workers;
