@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod disk;
+mod hostile;
 mod kills;
 #[path = "../common/measure.rs"]
 mod measure;
