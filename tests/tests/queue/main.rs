@@ -6,4 +6,5 @@ mod hostile;
 mod kills;
 #[path = "../common/measure.rs"]
 mod measure;
+mod once;
 mod workers;
