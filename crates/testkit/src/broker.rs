@@ -38,7 +38,8 @@ impl Broker {
     /// Where RabbitMQ is installed: `cargo xtask interop` unpacks it.
     pub fn root() -> Option<PathBuf> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
         let given = std::env::var_os(ROOT).map(PathBuf::from);
         let roots = given.into_iter().chain([target.join("interop/rabbitmq"), "/".into()]);
         roots.into_iter().find(|root| root.join(SERVER).exists())
@@ -112,7 +113,11 @@ impl Broker {
         let begun = Instant::now();
         while !self.answers() {
             let ended = self.server.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none() && begun.elapsed() < DEADLINE, "no RabbitMQ ({ended:?}):\n{}", self.output());
+            assert!(
+                ended.is_none() && begun.elapsed() < DEADLINE,
+                "no RabbitMQ ({ended:?}):\n{}",
+                self.output()
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -154,7 +159,9 @@ impl Broker {
             thread::sleep(Duration::from_millis(20));
         }
         // The script has ended; the machine under it may take longer.
-        while TcpListener::bind((Ipv4Addr::LOCALHOST, self.distribution)).is_err() && begun.elapsed() < DEADLINE {
+        while TcpListener::bind((Ipv4Addr::LOCALHOST, self.distribution)).is_err()
+            && begun.elapsed() < DEADLINE
+        {
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -58,8 +58,7 @@ pub fn both_ways(broker: &mut Broker) {
         assert_eq!(told["correlation_id"], "0000000000000000000000000000000708000000");
         let headers = &told["headers"];
         assert_eq!(headers["x-comqc-extension"], json!({"hex": "fbbc64165117d211b58e00e0290e6c31"}));
-        let readable: Value =
-            serde_json::from_str(headers["x-comqc-properties"].as_str().unwrap()).unwrap();
+        let readable: Value = serde_json::from_str(headers["x-comqc-properties"].as_str().unwrap()).unwrap();
         assert_eq!(readable["label"], "order 5");
         assert_eq!(readable["application_tag"], 9);
 
@@ -88,13 +87,19 @@ pub fn both_ways(broker: &mut Broker) {
         assert_eq!((properties.priority, properties.application_tag), (2, 5));
         assert_eq!(*properties.extension, *Properties::default().extension);
         assert_eq!(received.sent, Timestamp(1_700_000_000_000));
-        assert_eq!(received.sender, Sender { description: "RabbitMQ user guest".into(), ..Sender::default() });
+        assert_eq!(
+            received.sender,
+            Sender { description: "RabbitMQ user guest".into(), ..Sender::default() }
+        );
         done(&queue, &delivery).await;
 
         // Without an identifier it is given one, which stays.
         let delivery = next(&queue).await;
         let (given, body) = (delivery.received.id, delivery.received.message.body.to_vec());
-        assert_eq!((body.as_slice(), delivery.received.message.properties.extension.len()), (&b"bare"[..], 0));
+        assert_eq!(
+            (body.as_slice(), delivery.received.message.properties.extension.len()),
+            (&b"bare"[..], 0)
+        );
         assert_ne!(given, MessageId::NIL);
         queue.settle(&delivery, &comqc_msmq::session::Verdict::Again("once more".into())).await.unwrap();
         let delivery = next(&queue).await;

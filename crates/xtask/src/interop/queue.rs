@@ -31,7 +31,8 @@ const PACKAGES: &[&str] = &[
 /// The foreign publisher and consumer.
 const CLIENT: &str = "python3-pika";
 /// All scenarios, one after the other.
-const TEST: &str = "cargo test --quiet --workspace --test comqc_broker -- --ignored --nocapture --exact scenarios";
+const TEST: &str =
+    "cargo test --quiet --workspace --test comqc_broker -- --ignored --nocapture --exact scenarios";
 /// What each scenario tells when it has passed.
 const PASSED: &str = "ok: queue: ";
 
