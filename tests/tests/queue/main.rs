@@ -2,7 +2,9 @@
 
 #[cfg(target_os = "linux")]
 mod disk;
+mod hostile;
 mod kills;
 #[path = "../common/measure.rs"]
 mod measure;
+mod once;
 mod workers;
