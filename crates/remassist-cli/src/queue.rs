@@ -1,0 +1,44 @@
+//! `remassist queue`: what queues hold, and what becomes of it.
+
+use std::future::Future;
+use std::io::Write;
+
+use comqc_msmq::QueueError;
+
+use crate::Failure;
+use crate::args::QueueCommand;
+
+mod manage;
+mod named;
+mod open;
+mod properties;
+mod receive;
+mod send;
+mod told;
+
+pub fn run(command: &QueueCommand, out: &mut dyn Write) -> Result<(), Failure> {
+    match command {
+        QueueCommand::Send(args) => block_on(send::send(args, out)),
+        QueueCommand::Receive(args) => block_on(receive::receive(args, out)),
+        QueueCommand::List(args) => block_on(manage::list(args, out)),
+        QueueCommand::Move(args) => block_on(manage::move_to(args, out)),
+        QueueCommand::Requeue(args) => block_on(manage::requeue(args, out)),
+        QueueCommand::Purge(args) => block_on(manage::purge(args, out)),
+        QueueCommand::Stats(args) => block_on(manage::stats(args, out)),
+        _ => Err(Failure::Usage("not there yet".to_owned())),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// What the queue says when it cannot do what it is asked for.
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Address(_) => Self::Usage(error.to_string()),
+            _ => Self::Input(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Properties of messages, as options tell them.
+
+use comqc_msmq::session::Properties;
+
+use crate::Failure;
+use crate::args::PropertyArgs;
+
+/// Characters of UTF-16 that a label may have ([MS-MQDMPR] 3.1.1.12).
+const LABEL: usize = 249;
+
+impl PropertyArgs {
+    /// The properties; those that are not told are those of a recorded message.
+    /// The class that the moniker names.
+    pub fn target(&self) -> Result<Option<uuid::Uuid>, Failure> {
+        Ok(None)
+    }
+
+    pub fn read(&self) -> Result<Properties, Failure> {
+        let mut properties = Properties::default();
+        if let Some(label) = &self.label {
+            properties.label.clone_from(label);
+        }
+        let len = properties.label.encode_utf16().count();
+        if len > LABEL {
+            return Err(Failure::Usage(format!("the label has {len} characters of UTF-16; at most {LABEL} are allowed")));
+        }
+        properties.priority = self.priority.unwrap_or(properties.priority);
+        if let Some(expires) = self.expires {
+            // A part of a second must not become none at all.
+            let seconds = expires.as_millis().div_ceil(1000);
+            let told = u32::try_from(seconds).ok().filter(|seconds| *seconds < u32::MAX);
+            let too_long = || Failure::Usage("--expires is longer than a message can tell".to_owned());
+            properties.time_to_be_received = Some(told.ok_or_else(too_long)?);
+        }
+        properties.positive_journaling |= self.journal;
+        properties.negative_journaling |= self.dead_letter;
+        properties.application_tag = self.application_tag.unwrap_or(properties.application_tag);
+        properties.correlation = self.correlation.unwrap_or(properties.correlation);
+        if let Some(queue) = &self.response_queue {
+            properties.response_queue.clone_from(queue);
+        }
+        Ok(properties)
+    }
+}
