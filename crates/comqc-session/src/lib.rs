@@ -3,15 +3,18 @@
 
 extern crate alloc;
 
+mod dispatch;
 mod message;
 mod object;
 mod playback;
 mod played;
 mod player;
 mod policy;
+mod recorder;
 mod scheme;
 mod verdict;
 
+pub use dispatch::{Argument, Invocation, MethodKind};
 pub use message::{
     AckFlags, DeliveryGuarantee, EncryptionAlgorithm, HashAlgorithm, MessageClass, MessageId, MessageIdError,
     PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, SignatureLevel, Timestamp,
@@ -21,5 +24,6 @@ pub use playback::{AfterFailure, CallError, Component, Playback, PlaybackKind};
 pub use played::PlayedCall;
 pub use player::{Player, PlayerOptions};
 pub use policy::{AuthenticatedSender, Claims, PlayUnauthenticated, Refused, SecurityPolicy};
+pub use recorder::{RecordError, RecordProblem, Recorder, RecorderOptions};
 pub use scheme::RetryScheme;
 pub use verdict::{DeadReason, Verdict};

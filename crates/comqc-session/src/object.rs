@@ -63,7 +63,7 @@ struct Codec {
 /// what `IPersistStream` does). Copies share the codecs.
 #[derive(Clone, Default)]
 pub struct ObjectCodecs {
-    classes: BTreeMap<Uuid, Codec>,
+    classes: Arc<BTreeMap<Uuid, Codec>>,
 }
 
 impl fmt::Debug for ObjectCodecs {
@@ -84,7 +84,7 @@ impl ObjectCodecs {
             save: Arc::new(move |object| object.downcast_ref().map(&save)),
             load: Arc::new(move |data| load(data).map(|object| -> Object { Box::new(object) })),
         };
-        self.classes.insert(clsid, codec);
+        Arc::make_mut(&mut self.classes).insert(clsid, codec);
     }
 
     /// Whether a class is registered.

@@ -4,7 +4,6 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use core::fmt::{self, Write as _};
 
 use comqc_format::{Call, Reader};
@@ -188,7 +187,7 @@ impl<'p, 'm, T> Playback<'p, 'm, T> {
             method_number: call.method_number,
             data: call.data,
             security: call.security,
-            objects: Arc::clone(&self.player.objects),
+            objects: self.player.options.objects.clone(),
             options: self.player.parameters(),
         })
     }

@@ -1,7 +1,6 @@
 //! A call that a component plays.
 
 use alloc::format;
-use alloc::sync::Arc;
 use core::any::Any;
 use core::fmt;
 
@@ -25,7 +24,7 @@ pub struct PlayedCall<'m> {
     pub data: &'m [u8],
     /// Where its security data stand; see [`claims`](Self::claims).
     pub security: Security<'m>,
-    pub(crate) objects: Arc<ObjectCodecs>,
+    pub(crate) objects: ObjectCodecs,
     pub(crate) options: DecodeOptions,
 }
 

@@ -5,9 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
 use core::fmt;
 
 use comqc_format::{Call, GLOBAL_PARTITION, Reader, SecurityData, Writer, check_extension};
@@ -41,6 +39,9 @@ pub struct PlayerOptions {
     pub max_calls: usize,
     /// Collections in one security context.
     pub max_collections: usize,
+    /// Classes whose objects may stand in arguments. Others are dead (`UnknownObject`) before a call is played, where the
+    /// parameters tell their types: those of `IDispatch`.
+    pub objects: ObjectCodecs,
 }
 
 impl Default for PlayerOptions {
@@ -53,19 +54,21 @@ impl Default for PlayerOptions {
             max_body: Writer::MAX_SIZE,
             max_calls: 10_000,
             max_collections: 16,
+            objects: ObjectCodecs::default(),
         }
     }
 }
 
 impl fmt::Debug for PlayerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, policy: _, format, max_body, max_calls, max_collections } = self;
+        let Self { scheme, policy: _, format, max_body, max_calls, max_collections, objects } = self;
         f.debug_struct("PlayerOptions")
             .field("scheme", scheme)
             .field("format", format)
             .field("max_body", max_body)
             .field("max_calls", max_calls)
             .field("max_collections", max_collections)
+            .field("objects", objects)
             .finish_non_exhaustive()
     }
 }
@@ -81,7 +84,6 @@ type Registry<T> = BTreeMap<(Option<Uuid>, Uuid), T>;
 /// chooses, [MS-COM] 3.10.4), is one for the global partition. Classes that nobody has registered are never activated.
 pub struct Player<T> {
     pub(crate) options: PlayerOptions,
-    pub(crate) objects: Arc<ObjectCodecs>,
     targets: Registry<T>,
     exceptions: Registry<T>,
 }
@@ -90,7 +92,6 @@ impl<T> fmt::Debug for Player<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Player")
             .field("options", &self.options)
-            .field("objects", &self.objects)
             .field("targets", &self.targets.keys())
             .field("exceptions", &self.exceptions.keys())
             .finish()
@@ -115,7 +116,7 @@ impl<T> Player<T> {
     /// Knows no objects yet.
     #[must_use]
     pub fn new(options: PlayerOptions) -> Self {
-        Self { options, objects: Arc::default(), targets: Registry::new(), exceptions: Registry::new() }
+        Self { options, targets: Registry::new(), exceptions: Registry::new() }
     }
 
     /// Registers what is called, in place of what was registered before.
@@ -127,16 +128,6 @@ impl<T> Player<T> {
     /// every round, once.
     pub fn register_exception(&mut self, partition: Option<Uuid>, clsid: Uuid, target: T) {
         self.exceptions.insert(key(partition, clsid), target);
-    }
-
-    /// Registers a class whose objects may stand in arguments, see [`ObjectCodecs::register`].
-    pub fn register_object<O: Any + Send>(
-        &mut self,
-        clsid: Uuid,
-        save: impl Fn(&O) -> Result<Vec<u8>, String> + Send + Sync + 'static,
-        load: impl Fn(&[u8]) -> Result<O, String> + Send + Sync + 'static,
-    ) {
-        Arc::make_mut(&mut self.objects).register(clsid, save, load);
     }
 
     /// What the player was told.
@@ -251,7 +242,7 @@ impl<T> Player<T> {
                 .value;
             let arguments = request.params.args.iter().flatten().chain(&request.var_ref).flatten();
             for argument in arguments {
-                self.objects.check_all(argument).map_err(object)?;
+                self.options.objects.check_all(argument).map_err(object)?;
             }
         }
         Ok(())
