@@ -8,18 +8,28 @@ use comqc_msmq::QueueError;
 use crate::Failure;
 use crate::args::QueueCommand;
 
+mod calendar;
+mod calls;
+mod exec;
 mod manage;
 mod named;
+mod observed;
 mod open;
+mod play;
 mod properties;
 mod receive;
+mod record;
+mod security;
 mod send;
 mod told;
+mod values;
 
 pub fn run(command: &QueueCommand, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         QueueCommand::Send(args) => block_on(send::send(args, out)),
+        QueueCommand::Record(args) => block_on(record::record(args, out)),
         QueueCommand::Receive(args) => block_on(receive::receive(args, out)),
+        QueueCommand::Play(args) => block_on(play::play(args, out)),
         QueueCommand::List(args) => block_on(manage::list(args, out)),
         QueueCommand::Move(args) => block_on(manage::move_to(args, out)),
         QueueCommand::Requeue(args) => block_on(manage::requeue(args, out)),

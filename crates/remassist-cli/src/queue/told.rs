@@ -9,6 +9,7 @@ use comqc_msmq::{Listed, Place};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::calendar;
 use crate::args::Printed;
 use crate::console::printable;
 
@@ -101,24 +102,7 @@ pub fn now() -> Timestamp {
 
 /// A time of day in UTC: `2026-11-21T20:15:00.250Z`.
 pub fn time(time: Timestamp) -> String {
-    let (days, millis) = (time.0 / 86_400_000, time.0 % 86_400_000);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", millis % 1000)
-}
-
-/// The date so many days after 1970-01-01, in the Gregorian calendar: years are counted from March, so that the day that may be
-/// missing is their last.
-fn date(days: u64) -> (u64, u64, u64) {
-    // From 0000-03-01 on; 400 years have 146,097 days.
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era.saturating_mul(400).saturating_add(year + later), month, day)
+    calendar::utc(time.0)
 }
 
 /// A length of time for people, in its two largest units: `3m 20s`.

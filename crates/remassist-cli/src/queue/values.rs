@@ -9,11 +9,9 @@
 //! | `{"date": "2026-11-21T20:15:00"}`, or the number | `VT_DATE` |
 //! | `{"i2": 7}`, also i1, ui1, ui2, i4, ui4, i8, ui8, int, uint, error, r4, r8 | the type of that name |
 //! | `{"array": "i4", "items": [1, 2]}` | `VT_ARRAY` of that type |
-//! | `{"ref": 7}` | the same by reference |
 //! | `{"empty": true}`, `{"missing": true}` | `VT_EMPTY`, an optional argument that is left out |
 //! | `{"raw": ..}` | anything else, as `inspect --kind oaut-variant` prints it |
 
-use remassist::core::{Hex, from_hex};
 use remassist::ndr::{Bstr, Decimal, Elements, PSafeArray, R4, R8, SafeArray, Scalar, VarType, Variant};
 use serde_json::{Map, Value, json};
 
@@ -62,7 +60,6 @@ fn object(map: &Map<String, Value>, depth: usize) -> Told<Variant<'static>> {
         "bstr" if value.is_null() => Variant::Bstr(None),
         "unknown" if value.is_null() => Variant::Unknown(None),
         "dispatch" if value.is_null() => Variant::Dispatch(None),
-        "ref" => by_ref(nested(value, depth)?)?,
         "raw" => serde_json::from_value(value.clone()).map_err(|e| format!("raw: {e}"))?,
         _ => {
             let vt = vt(name).ok_or_else(|| format!("no type {name:?}"))?;
@@ -153,18 +150,6 @@ fn decimal_text(negative: bool, size: u128, scale: u8) -> String {
     let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{}{whole}{point}{fraction}", if negative { "-" } else { "" })
-}
-
-fn by_ref(value: Variant<'static>) -> Told<Variant<'static>> {
-    Ok(match value {
-        Variant::Scalar(scalar) => Variant::ScalarRef(scalar),
-        Variant::Bstr(text) => Variant::BstrRef(text),
-        Variant::Unknown(pointer) => Variant::UnknownRef(pointer),
-        Variant::Dispatch(pointer) => Variant::DispatchRef(pointer),
-        Variant::Array { vt, array } => Variant::ArrayRef { vt, array },
-        value @ (Variant::Empty | Variant::Null) => Variant::VariantRef(Some(Box::new(value))),
-        _ => return Err("what is a reference already cannot be referred to".to_owned()),
-    })
 }
 
 fn array(vt: VarType, items: &[Value], depth: usize) -> Told<Variant<'static>> {
@@ -270,12 +255,6 @@ fn readable(value: &Variant<'_>) -> Option<Value> {
         Variant::Unknown(None) => json!({ "unknown": null }),
         Variant::Dispatch(None) => json!({ "dispatch": null }),
         Variant::Array { vt, array } => self::items(*vt, array.as_ref()?)?,
-        Variant::ScalarRef(scalar) => json!({ "ref": self::scalar(scalar)? }),
-        Variant::BstrRef(text) => json!({ "ref": readable(&Variant::Bstr(text.clone()))? }),
-        Variant::UnknownRef(None) => json!({ "ref": { "unknown": null } }),
-        Variant::DispatchRef(None) => json!({ "ref": { "dispatch": null } }),
-        Variant::ArrayRef { vt, array } => json!({ "ref": self::items(*vt, array.as_ref()?)? }),
-        Variant::VariantRef(Some(value)) => json!({ "ref": readable(value)? }),
         _ => return None,
     })
 }
@@ -360,14 +339,4 @@ fn items(vt: VarType, array: &PSafeArray<'_>) -> Option<Value> {
     let name = NAMES.iter().find(|(_, known)| *known == vt).map(|(name, _)| *name)?;
     let items = Value::Array(items?);
     Some(if vt == VarType::VARIANT { items } else { json!({ "array": name, "items": items }) })
-}
-
-/// Digits of bytes, where people read them.
-pub fn hex(bytes: &[u8]) -> String {
-    format!("{:x}", Hex(bytes))
-}
-
-/// Bytes of digits.
-pub fn unhex(text: &str) -> Told<Vec<u8>> {
-    from_hex(text).ok_or_else(|| "not an even number of hexadecimal digits".to_owned())
 }

@@ -1,0 +1,189 @@
+//! `remassist queue record`.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+
+use comqc_msmq::session::{MethodKind, QueueMessage, RecordError, Recorder, RecorderOptions};
+use remassist::core::from_hex;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::calls::{Tables, kind, read_argument};
+use super::{open, security, send};
+use crate::args::RecordArgs;
+use crate::{Failure, input, output};
+
+const EXAMPLE: &str = include_str!("example.json");
+
+pub async fn record(args: &RecordArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let Some(file) = args.calls.as_deref().filter(|_| !args.example) else {
+        return Ok(out.write_all(EXAMPLE.as_bytes())?);
+    };
+    if args.output.is_none() && args.url.is_none() {
+        return Err(Failure::Usage("where to? --output FILE, or --queue URL".to_owned()));
+    }
+    let properties = args.properties.read()?;
+    let list = input::read(file)?;
+    let message = message(&list, RecorderOptions { properties, ..RecorderOptions::default() });
+    let message = message.map_err(|e| Failure::Input(format!("{}: {e}", file.display())))?;
+    if let Some(path) = &args.output {
+        write(path, &message.body, out)?;
+    }
+    if let Some(url) = &args.url {
+        let queue = open::queue(url).await?;
+        let id = send::one(&*queue, message.properties, message.body.to_vec()).await?;
+        // Standard output may have the body already.
+        if args.output.as_deref() != Some(Path::new("-")) {
+            send::sent(id, &*queue, args.printed, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a body where the user wants it.
+pub fn write(path: &Path, body: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
+    if path != Path::new("-") {
+        return output::save(path, body).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())));
+    }
+    if io::stdout().is_terminal() {
+        return Err(Failure::Usage("a body is nothing for a terminal: a FILE, or | PROGRAM".to_owned()));
+    }
+    Ok(out.write_all(body)?)
+}
+
+/// The message that a list of calls tells.
+pub fn message(list: &[u8], mut options: RecorderOptions) -> Result<QueueMessage, String> {
+    let list: Value = serde_json::from_slice(list).map_err(|e| e.to_string())?;
+    let members = list.as_object().ok_or("a list of calls is an object with target and calls")?;
+    let known = ["target", "partition", "interfaces", "names", "lcid", "security", "calls"];
+    only(members, &known)?;
+    let target = members.get("target").ok_or("target is missing: the CLSID of the object that is called")?;
+    if let Some(lcid) = members.get("lcid") {
+        let number = lcid.as_u64().and_then(|lcid| u32::try_from(lcid).ok());
+        options.lcid = number.ok_or("lcid is a whole number, as 1033")?;
+    }
+    let lcid = options.lcid;
+    let mut recorder = Recorder::new(guid("target", target)?, options);
+    if let Some(partition) = members.get("partition").filter(|partition| !partition.is_null()) {
+        recorder = recorder.in_partition(guid("partition", partition)?);
+    }
+    let mut tables = Tables::default();
+    tables.add(&list)?;
+    let calls = members.get("calls").and_then(Value::as_array);
+    let calls = calls.ok_or("calls is missing: an array with at least one call")?;
+    let common = members.get("security").unwrap_or(&Value::Null);
+    for (index, value) in calls.iter().enumerate() {
+        let number = index.saturating_add(1);
+        let told = |e: String| format!("call {number}: {e}");
+        let members = value.as_object().ok_or_else(|| told("a call is an object".to_owned()))?;
+        let security = security::read(members.get("security").unwrap_or(common)).map_err(told)?;
+        recorder.set_security(security).map_err(|e| told(e.to_string()))?;
+        call(&mut recorder, members, lcid, &tables).map_err(|fault| match fault {
+            Fault::Told(text) => told(text),
+            // It tells the call itself.
+            Fault::Recorder(error) => error.to_string(),
+        })?;
+    }
+    let message = recorder.finish().map_err(|e| e.to_string())?;
+    message.ok_or_else(|| "there are no calls: nothing would be sent".to_owned())
+}
+
+/// What is wrong with a call.
+enum Fault {
+    Told(String),
+    Recorder(RecordError),
+}
+
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        Self::Told(text)
+    }
+}
+
+impl From<RecordError> for Fault {
+    fn from(error: RecordError) -> Self {
+        Self::Recorder(error)
+    }
+}
+
+fn call(
+    recorder: &mut Recorder,
+    members: &Map<String, Value>,
+    lcid: u32,
+    tables: &Tables,
+) -> Result<(), Fault> {
+    if let Some(member) = members.get("dispatch") {
+        only(members, &["dispatch", "dispid", "kind", "lcid", "arguments", "named", "security"])?;
+        // What `show` prints: it must not be another language.
+        if members.get("lcid").is_some_and(|own| own.as_u64() != Some(lcid.into())) {
+            return Err(Fault::Told("lcid stands beside target: all calls have the same".to_owned()));
+        }
+        return dispatch(recorder, member, members, tables);
+    }
+    let interface = members.get("interface").and_then(Value::as_str);
+    let interface = interface.ok_or_else(|| {
+        "interface or dispatch is missing: the interface's name or IID, or the name or DISPID of a call on IDispatch".to_owned()
+    })?;
+    let method = members.get("method").ok_or_else(|| "method is missing: its name or number".to_owned())?;
+    if let Some(data) = members.get("data") {
+        only(members, &["interface", "method", "data", "security"])?;
+        let iid = guid("interface", &Value::String(interface.to_owned()))?;
+        let method = method.as_u64().and_then(|method| u32::try_from(method).ok());
+        let method = method.ok_or_else(|| "with data, method is a number".to_owned())?;
+        let data = data.as_str().and_then(from_hex);
+        let data = data.ok_or_else(|| "data is a text of hexadecimal digits".to_owned())?;
+        return Ok(recorder.call_marshaled(iid, method, data)?);
+    }
+    Err(Fault::Told(format!("interface {interface:?} is in no table")))
+}
+
+fn dispatch(
+    recorder: &mut Recorder,
+    member: &Value,
+    members: &Map<String, Value>,
+    tables: &Tables,
+) -> Result<(), Fault> {
+    let id = |value: &str| value.parse().ok().or_else(|| tables.dispid(value));
+    let member = match member {
+        Value::String(name) => {
+            id(name).ok_or_else(|| format!("dispatch: {name:?} is not among names, which tell the DISPIDs"))?
+        }
+        member => {
+            let number = member.as_i64().and_then(|member| i32::try_from(member).ok());
+            number.ok_or_else(|| "dispatch is a name or a DISPID".to_owned())?
+        }
+    };
+    let kind = match members.get("kind") {
+        None => MethodKind::Method,
+        Some(told) => {
+            let known = told.as_str().and_then(kind);
+            known.ok_or_else(|| format!("kind is method, get, put or putref, not {told}"))?
+        }
+    };
+    let mut arguments = Vec::new();
+    let told = members.get("arguments").map(|told| told.as_array().ok_or("arguments is an array".to_owned()));
+    for (index, value) in told.transpose()?.into_iter().flatten().enumerate() {
+        let number = index.saturating_add(1);
+        arguments.push(read_argument(value).map_err(|e| format!("argument {number}: {e}"))?);
+    }
+    let mut named = Vec::new();
+    let told = members.get("named").map(|told| told.as_object().ok_or("named is an object".to_owned()));
+    for (name, value) in told.transpose()?.into_iter().flatten() {
+        let id = id(name).ok_or_else(|| format!("argument {name}: not among names, which tell the DISPIDs"))?;
+        named.push((id, read_argument(value).map_err(|e| format!("argument {name}: {e}"))?));
+    }
+    Ok(recorder.invoke(member, kind, arguments, named)?)
+}
+
+/// That nothing is told that is not understood.
+fn only(members: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
+    match members.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(format!("{name:?} is not known here; there are {}", known.join(", "))),
+        None => Ok(()),
+    }
+}
+
+fn guid(what: &str, value: &Value) -> Result<Uuid, String> {
+    let guid = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
+    guid.ok_or_else(|| format!("{what} is a GUID, as \"{{812df40e-bd88-11d0-8a6d-00c04fc340ee}}\", not {value}"))
+}
