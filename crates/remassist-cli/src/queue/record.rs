@@ -5,10 +5,11 @@ use std::path::Path;
 
 use comqc_msmq::session::{MethodKind, QueueMessage, RecordError, Recorder, RecorderOptions};
 use remassist::core::from_hex;
+use remassist::ndr::Variant;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::calls::{Tables, kind, read_argument};
+use super::calls::{Tables, arguments, kind, read_argument};
 use super::{open, security, send};
 use crate::args::RecordArgs;
 use crate::{Failure, input, output};
@@ -55,7 +56,7 @@ pub fn write(path: &Path, body: &[u8], out: &mut dyn Write) -> Result<(), Failur
 pub fn message(list: &[u8], mut options: RecorderOptions) -> Result<QueueMessage, String> {
     let list: Value = serde_json::from_slice(list).map_err(|e| e.to_string())?;
     let members = list.as_object().ok_or("a list of calls is an object with target and calls")?;
-    let known = ["target", "partition", "interfaces", "names", "lcid", "security", "calls"];
+    let known = ["target", "partition", "interfaces", "lcid", "security", "calls"];
     only(members, &known)?;
     let target = members.get("target").ok_or("target is missing: the CLSID of the object that is called")?;
     if let Some(lcid) = members.get("lcid") {
@@ -118,41 +119,40 @@ fn call(
         if members.get("lcid").is_some_and(|own| own.as_u64() != Some(lcid.into())) {
             return Err(Fault::Told("lcid stands beside target: all calls have the same".to_owned()));
         }
-        return dispatch(recorder, member, members, tables);
+        return dispatch(recorder, member, members, lcid, tables);
     }
-    let interface = members.get("interface").and_then(Value::as_str);
-    let interface = interface.ok_or_else(|| {
-        "interface or dispatch is missing: the interface's name or IID, or the name or DISPID of a call on IDispatch".to_owned()
+    let interface = members.get("interface").and_then(Value::as_str).ok_or_else(|| {
+        "interface or dispatch is missing: an interface by name or IID, or a method of IDispatch by name or DISPID"
+            .to_owned()
     })?;
     let method = members.get("method").ok_or_else(|| "method is missing: its name or number".to_owned())?;
+    let number = method.as_u64().and_then(|method| u32::try_from(method).ok());
     if let Some(data) = members.get("data") {
         only(members, &["interface", "method", "data", "security"])?;
         let iid = guid("interface", &Value::String(interface.to_owned()))?;
-        let method = method.as_u64().and_then(|method| u32::try_from(method).ok());
-        let method = method.ok_or_else(|| "with data, method is a number".to_owned())?;
+        let number = number.ok_or_else(|| "with data, method is a number".to_owned())?;
         let data = data.as_str().and_then(from_hex);
         let data = data.ok_or_else(|| "data is a text of hexadecimal digits".to_owned())?;
-        return Ok(recorder.call_marshaled(iid, method, data)?);
+        return Ok(recorder.call_marshaled(iid, number, data)?);
     }
-    Err(Fault::Told(format!("interface {interface:?} is in no table")))
+    only(members, &["interface", "iid", "method", "number", "arguments", "security"])?;
+    let table = tables.interface(interface).ok_or_else(|| format!("interface {interface:?} is in no table"))?;
+    let named = method.as_str().and_then(|name| table.method(name, MethodKind::Method));
+    let found = named.or_else(|| table.by_number(number?)).ok_or_else(|| format!("{interface} has no method {method}"))?;
+    let none = Value::Array(Vec::new());
+    let at = |e: String| format!("{}.{}: {e}", table.name(), found.name);
+    let arguments = arguments(found, members.get("arguments").unwrap_or(&none)).map_err(at)?;
+    let data = found.encode(&arguments).map_err(|e| at(e.to_string()))?;
+    Ok(recorder.call_marshaled(table.iid(), found.number.unwrap_or_default(), data)?)
 }
 
 fn dispatch(
     recorder: &mut Recorder,
     member: &Value,
     members: &Map<String, Value>,
+    lcid: u32,
     tables: &Tables,
 ) -> Result<(), Fault> {
-    let id = |value: &str| value.parse().ok().or_else(|| tables.dispid(value));
-    let member = match member {
-        Value::String(name) => {
-            id(name).ok_or_else(|| format!("dispatch: {name:?} is not among names, which tell the DISPIDs"))?
-        }
-        member => {
-            let number = member.as_i64().and_then(|member| i32::try_from(member).ok());
-            number.ok_or_else(|| "dispatch is a name or a DISPID".to_owned())?
-        }
-    };
     let kind = match members.get("kind") {
         None => MethodKind::Method,
         Some(told) => {
@@ -160,16 +160,33 @@ fn dispatch(
             known.ok_or_else(|| format!("kind is method, get, put or putref, not {told}"))?
         }
     };
+    let none = Value::Array(Vec::new());
+    let told = members.get("arguments").unwrap_or(&none);
+    if let Some(name) = member.as_str() {
+        only(members, &["dispatch", "dispid", "kind", "lcid", "arguments", "security"])?;
+        let method = tables.dispatched(name, kind);
+        let method = method.ok_or_else(|| format!("no table has a method {name:?} of this kind with a DISPID"))?;
+        let at = |e: String| format!("{}: {e}", method.name);
+        let mut arguments = arguments(method, told).map_err(at)?;
+        // What is left out at the end need not be told.
+        while !kind.is_put() && arguments.last() == Some(&Variant::MISSING) {
+            arguments.pop();
+        }
+        let call = method.invocation(lcid, arguments, Vec::new()).map_err(|e| at(e.to_string()))?;
+        return Ok(recorder.invoke(call.member, kind, call.positional, call.named)?);
+    }
+    let member = member.as_i64().and_then(|member| i32::try_from(member).ok());
+    let member = member.ok_or_else(|| "dispatch is a name or a DISPID".to_owned())?;
     let mut arguments = Vec::new();
-    let told = members.get("arguments").map(|told| told.as_array().ok_or("arguments is an array".to_owned()));
-    for (index, value) in told.transpose()?.into_iter().flatten().enumerate() {
+    let told = told.as_array().ok_or_else(|| "with a DISPID, arguments is an array".to_owned())?;
+    for (index, value) in told.iter().enumerate() {
         let number = index.saturating_add(1);
         arguments.push(read_argument(value).map_err(|e| format!("argument {number}: {e}"))?);
     }
     let mut named = Vec::new();
     let told = members.get("named").map(|told| told.as_object().ok_or("named is an object".to_owned()));
     for (name, value) in told.transpose()?.into_iter().flatten() {
-        let id = id(name).ok_or_else(|| format!("argument {name}: not among names, which tell the DISPIDs"))?;
+        let id = name.parse().map_err(|_| format!("argument {name}: with a DISPID, names are numbers, too"))?;
         named.push((id, read_argument(value).map_err(|e| format!("argument {name}: {e}"))?));
     }
     Ok(recorder.invoke(member, kind, arguments, named)?)

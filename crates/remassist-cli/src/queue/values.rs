@@ -27,6 +27,29 @@ pub fn variant(value: &Value) -> Told<Variant<'static>> {
     nested(value, DEPTH)
 }
 
+/// The VARIANT of a type that is known from elsewhere: `"12.50"` is enough for money then.
+pub fn typed(vt: VarType, value: &Value) -> Told<Variant<'static>> {
+    match value {
+        Value::Array(items) if vt.is_array() => array(vt.base(), items, DEPTH),
+        // Objects tell their type themselves.
+        Value::Object(_) => variant(value),
+        _ if vt.is_array() => Err(format!("{value} is no array")),
+        Value::Null if matches!(vt, VarType::UNKNOWN | VarType::DISPATCH) => Ok(match vt {
+            VarType::UNKNOWN => Variant::Unknown(None),
+            _ => Variant::Dispatch(None),
+        }),
+        _ => item(vt, value, DEPTH),
+    }
+}
+
+/// JSON that tells the same VARIANT where its type is known.
+pub fn json_typed(vt: VarType, value: &Variant<'_>) -> Value {
+    let told = json(value);
+    let plain = told.as_object().and_then(|map| map.get("items").or_else(|| map.values().next()));
+    let plain = plain.filter(|plain| typed(vt, plain).is_ok_and(|again| again == *value)).cloned();
+    plain.unwrap_or(told)
+}
+
 fn nested(value: &Value, depth: usize) -> Told<Variant<'static>> {
     let depth = depth.checked_sub(1).ok_or("values stand inside each other too deep")?;
     Ok(match value {
