@@ -97,46 +97,7 @@ fn dereferenced(value: Variant<'_>) -> Variant<'_> {
     }
 }
 
-/// The parameters of Invoke for a call: arguments with names first, then the others, the last one first. The last argument of
-/// a put without a name is the value.
-pub(crate) fn request<'a>(
-    member: i32,
-    kind: MethodKind,
-    lcid: u32,
-    positional: Vec<Argument<'a>>,
-    named: Vec<(i32, Argument<'a>)>,
-) -> InvokeRequest<'a> {
-    let mut names = Vec::new();
-    let mut ordered = Vec::new();
-    let mut positional = positional.into_iter().rev();
-    if kind.is_put()
-        && !named.iter().any(|(name, _)| *name == PROPERTY_PUT)
-        && let Some(value) = positional.next()
-    {
-        names.push(PROPERTY_PUT);
-        ordered.push(value);
-    }
-    for (name, argument) in named {
-        names.push(name);
-        ordered.push(argument);
-    }
-    ordered.extend(positional);
-    let (mut args, mut var_ref_index, mut var_ref) = (Vec::new(), Vec::new(), Vec::new());
-    for Argument { value, by_ref } in ordered {
-        if by_ref {
-            var_ref_index.push(len_u32(args.len()));
-            var_ref.push(Some(referenced(value)));
-            args.push(Some(Variant::Empty));
-        } else {
-            args.push(Some(value));
-        }
-    }
-    let some = |args: Vec<_>| (!args.is_empty()).then_some(args);
-    let params = DispParams { args: some(args), named: (!names.is_empty()).then_some(names) };
-    InvokeRequest { member, iid: Uuid::nil(), lcid, flags: kind.flag(), params, var_ref_index, var_ref }
-}
-
-/// The arguments of a call as they were given: those without names in their order, then those with names. Arguments by
+/// A call on `IDispatch` with its arguments as they were given: those without names in their order, then those with names. Arguments by
 /// reference are in their places.
 ///
 /// A null pointer in place of a VARIANT is `VT_EMPTY`. Where dwFlags tells several kinds of call it is the first of
@@ -181,5 +142,42 @@ impl<'a> From<InvokeRequest<'a>> for Invocation<'a> {
             positional.push(named.remove(place).1);
         }
         Self { member, kind, lcid, positional, named }
+    }
+}
+
+impl<'a> Invocation<'a> {
+    /// The parameters of Invoke: arguments with names first, then the others, the last one first. The last argument of a put
+    /// without a name is the value, with the name `DISPID_PROPERTYPUT`.
+    #[must_use]
+    pub fn into_request(self) -> InvokeRequest<'a> {
+        let Self { member, kind, lcid, positional, named } = self;
+        let mut names = Vec::new();
+        let mut ordered = Vec::new();
+        let mut positional = positional.into_iter().rev();
+        if kind.is_put()
+            && !named.iter().any(|(name, _)| *name == PROPERTY_PUT)
+            && let Some(value) = positional.next()
+        {
+            names.push(PROPERTY_PUT);
+            ordered.push(value);
+        }
+        for (name, argument) in named {
+            names.push(name);
+            ordered.push(argument);
+        }
+        ordered.extend(positional);
+        let (mut args, mut var_ref_index, mut var_ref) = (Vec::new(), Vec::new(), Vec::new());
+        for Argument { value, by_ref } in ordered {
+            if by_ref {
+                var_ref_index.push(len_u32(args.len()));
+                var_ref.push(Some(referenced(value)));
+                args.push(Some(Variant::Empty));
+            } else {
+                args.push(Some(value));
+            }
+        }
+        let args = (!args.is_empty()).then_some(args);
+        let params = DispParams { args, named: (!names.is_empty()).then_some(names) };
+        InvokeRequest { member, iid: Uuid::nil(), lcid, flags: kind.flag(), params, var_ref_index, var_ref }
     }
 }

@@ -4,6 +4,7 @@
 extern crate alloc;
 
 mod dispatch;
+mod interface;
 mod message;
 mod object;
 mod playback;
@@ -12,18 +13,23 @@ mod player;
 mod policy;
 mod recorder;
 mod scheme;
+mod types;
 mod verdict;
 
 pub use dispatch::{Argument, Invocation, MethodKind};
+pub use interface::{
+    ArgumentError, Direction, Interface, InterfaceError, InterfaceProblem, Method, NotQueueable, Parameter,
+};
 pub use message::{
     AckFlags, DeliveryGuarantee, EncryptionAlgorithm, HashAlgorithm, MessageClass, MessageId, MessageIdError,
     PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, SignatureLevel, Timestamp,
 };
 pub use object::{Object, ObjectCodecs, ObjectError};
 pub use playback::{AfterFailure, CallError, Component, Playback, PlaybackKind};
-pub use played::PlayedCall;
+pub use played::{NamedCall, PlayedCall};
 pub use player::{Player, PlayerOptions};
 pub use policy::{AuthenticatedSender, Claims, PlayUnauthenticated, Refused, SecurityPolicy};
 pub use recorder::{RecordError, RecordProblem, Recorder, RecorderOptions};
 pub use scheme::RetryScheme;
+pub use types::{ScalarType, Type, TypeError};
 pub use verdict::{DeadReason, Verdict};

@@ -75,6 +75,12 @@ impl From<crate::ObjectError> for CallError {
     }
 }
 
+impl From<crate::ArgumentError> for CallError {
+    fn from(error: crate::ArgumentError) -> Self {
+        Self::new(error)
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

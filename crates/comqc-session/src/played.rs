@@ -1,15 +1,16 @@
 //! A call that a component plays.
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
 
 use comqc_format::{IID_IDISPATCH, Security, SecurityData};
-use ndr_oaut::{ByteOrder, InterfacePointer, InvokeRequest, Ndr, Stub};
+use ndr_oaut::{ByteOrder, InterfacePointer, InvokeRequest, Ndr, Stub, Variant};
 use remassist_core::{DecodeError, DecodeOptions};
 use uuid::Uuid;
 
-use crate::{Object, ObjectCodecs, ObjectError};
+use crate::{ArgumentError, Interface, Invocation, Method, Object, ObjectCodecs, ObjectError};
 
 /// One recorded call, as a component gets it.
 #[derive(Clone)]
@@ -71,6 +72,28 @@ impl<'m> PlayedCall<'m> {
         Stub::read(self.data, ByteOrder::Little, &self.options).map(|decoded| decoded.value.value)
     }
 
+    /// Method and arguments by a table, whichever way the call came: in NDR under the IID of the table, or on `IDispatch`.
+    ///
+    /// # Errors
+    /// When the call is one of another interface, the table has no such method, or the arguments do not fit it.
+    pub fn named<'i>(&self, interface: &'i Interface) -> Result<NamedCall<'i, 'm>, ArgumentError> {
+        if self.is_dispatch() {
+            let request = self.invoke().map_err(|error| ArgumentError::Decode { name: "".into(), error })?;
+            let invocation = Invocation::from(request);
+            let method = interface
+                .by_dispid(invocation.member, invocation.kind)
+                .ok_or_else(|| interface.no_method(format!("DISPID {}", invocation.member)))?;
+            return Ok(NamedCall { interface, method, arguments: method.arguments(invocation)? });
+        }
+        if self.interface_id != interface.iid() {
+            return Err(interface.no_method(format!("interface {{{}}}", self.interface_id)));
+        }
+        let method = interface
+            .by_number(self.method_number)
+            .ok_or_else(|| interface.no_method(format!("method {}", self.method_number)))?;
+        Ok(NamedCall { interface, method, arguments: method.decode(self.data, &self.options)? })
+    }
+
     /// Makes the object that an interface pointer in the parameters stands for ([MC-COMQC] 2.2.6.1.5).
     ///
     /// # Errors
@@ -85,5 +108,25 @@ impl<'m> PlayedCall<'m> {
     /// As [`object`](Self::object), and when the object has another type.
     pub fn object_as<O: Any>(&self, pointer: &InterfacePointer<'_>) -> Result<O, ObjectError> {
         self.objects.load_as(pointer)
+    }
+}
+
+/// A call as a table of its interface tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedCall<'i, 'm> {
+    /// The interface.
+    pub interface: &'i Interface,
+    /// The method.
+    pub method: &'i Method,
+    /// One for each parameter, in its order; [`Variant::MISSING`] for those left out.
+    pub arguments: Vec<Variant<'m>>,
+}
+
+impl<'m> NamedCall<'_, 'm> {
+    /// The argument for the parameter of this name.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<&Variant<'m>> {
+        let place = self.method.parameters.iter().position(|p| p.name.eq_ignore_ascii_case(name))?;
+        self.arguments.get(place)
     }
 }

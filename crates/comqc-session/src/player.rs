@@ -9,14 +9,14 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use comqc_format::{Call, GLOBAL_PARTITION, Reader, SecurityData, Writer, check_extension};
-use ndr_oaut::{ByteOrder, InvokeRequest, Stub};
+use ndr_oaut::{ByteOrder, InvokeRequest, Stub, Variant};
 use remassist_core::{DecodeOptions, Limits, Policy};
 use uuid::Uuid;
 
 use crate::playback::Found;
 use crate::{
-    Claims, DeadReason, ObjectCodecs, ObjectError, PlayUnauthenticated, Playback, PlaybackKind, Received,
-    RetryScheme, SecurityPolicy, Verdict,
+    Claims, DeadReason, Interface, ObjectCodecs, ObjectError, PlayUnauthenticated, Playback, PlaybackKind,
+    Received, RetryScheme, SecurityPolicy, Verdict,
 };
 
 /// `IDispatch::Invoke`, the only method of `IDispatch` that can be recorded.
@@ -40,8 +40,10 @@ pub struct PlayerOptions {
     /// Collections in one security context.
     pub max_collections: usize,
     /// Classes whose objects may stand in arguments. Others are dead (`UnknownObject`) before a call is played, where the
-    /// parameters tell their types: those of `IDispatch`.
+    /// parameters tell their types: those of `IDispatch` and those of `interfaces`.
     pub objects: ObjectCodecs,
+    /// Tables of interfaces that are called in NDR: the parameters of their methods are checked before a call is played.
+    pub interfaces: Vec<Interface>,
 }
 
 impl Default for PlayerOptions {
@@ -55,13 +57,15 @@ impl Default for PlayerOptions {
             max_calls: 10_000,
             max_collections: 16,
             objects: ObjectCodecs::default(),
+            interfaces: Vec::new(),
         }
     }
 }
 
 impl fmt::Debug for PlayerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, policy: _, format, max_body, max_calls, max_collections, objects } = self;
+        let Self { scheme, policy: _, format, max_body, max_calls, max_collections, objects, interfaces } =
+            self;
         f.debug_struct("PlayerOptions")
             .field("scheme", scheme)
             .field("format", format)
@@ -69,6 +73,7 @@ impl fmt::Debug for PlayerOptions {
             .field("max_calls", max_calls)
             .field("max_collections", max_collections)
             .field("objects", objects)
+            .field("interfaces", interfaces)
             .finish_non_exhaustive()
     }
 }
@@ -241,11 +246,31 @@ impl<T> Player<T> {
                 .value
                 .value;
             let arguments = request.params.args.iter().flatten().chain(&request.var_ref).flatten();
-            for argument in arguments {
-                self.options.objects.check_all(argument).map_err(object)?;
-            }
+            return arguments.into_iter().try_for_each(|argument| self.check_objects(argument));
         }
-        Ok(())
+        let Some(interface) = self.interface(call.interface_id) else { return Ok(()) };
+        if interface.inherits(call.method_number) {
+            return malformed("methods of IDispatch are not called under the IID of a dual interface");
+        }
+        let Some(method) = interface.by_number(call.method_number) else { return Ok(()) };
+        let arguments = method
+            .decode(call.data, &self.parameters())
+            .map_err(|error| (DeadReason::Malformed, format!("{error}")))?;
+        arguments.iter().try_for_each(|argument| self.check_objects(argument))
+    }
+
+    fn check_objects(&self, value: &Variant<'_>) -> Result<(), (DeadReason, String)> {
+        self.options.objects.check_all(value).map_err(|error| {
+            let reason = match error {
+                ObjectError::UnknownClass(_) => DeadReason::UnknownObject,
+                _ => DeadReason::Malformed,
+            };
+            (reason, format!("{error}"))
+        })
+    }
+
+    fn interface(&self, iid: Uuid) -> Option<&Interface> {
+        self.options.interfaces.iter().find(|interface| interface.iid() == iid)
     }
 
     pub(crate) fn decode_options(&self) -> DecodeOptions {
@@ -268,14 +293,11 @@ impl<T> Player<T> {
     /// The method of a call, for people.
     pub(crate) fn method(&self, call: &Call<'_>) -> String {
         let Call { interface_id, method_number, .. } = call;
+        if let Some(interface) = self.interface(*interface_id)
+            && let Some(method) = interface.by_number(*method_number)
+        {
+            return format!("{}.{}", interface.name(), method.name);
+        }
         format!("method {method_number} of {{{interface_id}}}")
     }
-}
-
-fn object(error: ObjectError) -> (DeadReason, String) {
-    let reason = match error {
-        ObjectError::UnknownClass(_) => DeadReason::UnknownObject,
-        _ => DeadReason::Malformed,
-    };
-    (reason, format!("{error}"))
 }

@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 use crate::dispatch;
 use crate::player::{FIRST_METHOD, INVOKE};
-use crate::{Argument, MethodKind, ObjectCodecs, ObjectError, Properties, QueueMessage};
+use crate::{
+    Argument, ArgumentError, Interface, Invocation, MethodKind, NotQueueable, ObjectCodecs, ObjectError,
+    Properties, QueueMessage,
+};
 
 /// What a recorder may be told.
 #[derive(Debug, Clone)]
@@ -91,6 +94,9 @@ pub enum RecordProblem {
         /// Why.
         error: ObjectError,
     },
+    /// Arguments that do not fit the table of the interface.
+    #[error(transparent)]
+    Arguments(ArgumentError),
     /// The parameters cannot be written.
     #[error(transparent)]
     Encode(EncodeError),
@@ -265,8 +271,59 @@ impl Recorder {
         if kind.is_put() && !has_value {
             return Err(self.error(alloc::format!("DISPID {member}"), RecordProblem::NoValue));
         }
-        let request = dispatch::request(member, kind, self.options.lcid, arguments, named);
-        self.invoke_request(request)
+        let lcid = self.options.lcid;
+        let invocation = Invocation { member, kind, lcid, positional: arguments, named };
+        self.invoke_request(invocation.into_request())
+    }
+
+    /// Records a call in NDR by a table: one argument for each parameter.
+    ///
+    /// # Errors
+    /// When the table has no such method, the arguments do not fit it, or the call cannot be recorded.
+    pub fn call_method(
+        &mut self,
+        interface: &Interface,
+        name: &str,
+        arguments: &[Variant<'_>],
+    ) -> Result<(), RecordError> {
+        let kinds = [MethodKind::Method, MethodKind::Put, MethodKind::PutRef, MethodKind::Get];
+        let method = kinds.into_iter().find_map(|kind| interface.method(name, kind));
+        let recorded = method.ok_or_else(|| interface.no_method(name)).and_then(|method| {
+            let number = method.number.ok_or(ArgumentError::NotQueueable(NotQueueable::Unknown("number")))?;
+            Ok((method, number, method.encode(arguments)?))
+        });
+        recorded
+            .map_err(RecordProblem::Arguments)
+            .and_then(|(method, number, data)| {
+                for (parameter, value) in method.parameters.iter().zip(arguments) {
+                    self.objects_in(value, || parameter.name.clone())?;
+                }
+                self.push(interface.iid(), number, data.into())
+            })
+            .map_err(|problem| self.error(title(interface, name), problem))
+    }
+
+    /// Records a call on `IDispatch` by a table: arguments in the order of the parameters, and arguments with the names of
+    /// parameters. [`Variant::MISSING`] leaves an optional one out.
+    ///
+    /// # Errors
+    /// When the table has no such method, the arguments do not fit it, or the call cannot be recorded.
+    pub fn invoke_method<'v>(
+        &mut self,
+        interface: &Interface,
+        name: &str,
+        kind: MethodKind,
+        arguments: Vec<Variant<'v>>,
+        named: Vec<(&str, Variant<'v>)>,
+    ) -> Result<(), RecordError> {
+        let lcid = self.options.lcid;
+        interface
+            .method(name, kind)
+            .ok_or_else(|| interface.no_method(name))
+            .and_then(|method| method.invocation(lcid, arguments, named))
+            .map_err(|error| self.error(title(interface, name), RecordProblem::Arguments(error)))
+            .and_then(|invocation| self.invoke_request(invocation.into_request()))
+            .map_err(|error| RecordError { method: title(interface, name), ..error })
     }
 
     /// Records a call on `IDispatch` as it is; adds what the options say of dwFlags.
@@ -332,7 +389,7 @@ impl Recorder {
 
     /// Checks the objects in the arguments of a call on `IDispatch`.
     fn objects_of(&self, request: &InvokeRequest<'_>) -> Result<(), RecordProblem> {
-        let dispatch::Invocation { positional, named, .. } = request.clone().into();
+        let Invocation { positional, named, .. } = request.clone().into();
         for (index, argument) in positional.iter().enumerate() {
             let name = || alloc::format!("{}", index.saturating_add(1));
             self.objects_in(&argument.value, name)?;
@@ -388,6 +445,10 @@ impl Recorder {
         *size = new;
         Ok(())
     }
+}
+
+fn title(interface: &Interface, method: &str) -> String {
+    alloc::format!("{}.{method}", interface.name())
 }
 
 fn strict_invoke(data: &[u8]) -> Result<InvokeRequest<'_>, DecodeError> {
