@@ -21,6 +21,7 @@ mod receive;
 mod record;
 mod security;
 mod send;
+mod show;
 mod told;
 mod values;
 
@@ -35,7 +36,7 @@ pub fn run(command: &QueueCommand, out: &mut dyn Write) -> Result<(), Failure> {
         QueueCommand::Requeue(args) => block_on(manage::requeue(args, out)),
         QueueCommand::Purge(args) => block_on(manage::purge(args, out)),
         QueueCommand::Stats(args) => block_on(manage::stats(args, out)),
-        _ => Err(Failure::Usage("not there yet".to_owned())),
+        QueueCommand::Show(args) => block_on(show::show(args, out)),
     }
 }
 

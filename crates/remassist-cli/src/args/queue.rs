@@ -128,7 +128,7 @@ pub struct RecordArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print an example of a list of calls.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with = "calls")]
     pub example: bool,
     #[command(flatten)]
     pub printed: Printed,

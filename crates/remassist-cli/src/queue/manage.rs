@@ -89,7 +89,7 @@ pub async fn stats(args: &StatsArgs, out: &mut dyn Write) -> Result<(), Failure>
         let mut value = serde_json::to_value(&counts).unwrap_or_default();
         if let Some(value) = value.as_object_mut() {
             value.insert("oldest".to_owned(), json!(counts.oldest.map(told::time)));
-            value.insert("queue".to_owned(), json!(queue.address()));
+            value.insert("queue".to_owned(), json!(told::address(&*queue)));
         }
         writeln!(out, "{value}")?;
         return Ok(());
@@ -102,7 +102,7 @@ pub async fn stats(args: &StatsArgs, out: &mut dyn Write) -> Result<(), Failure>
     rows.push(vec!["journal".to_owned(), journal.to_string()]);
     rows.push(vec!["in hand".to_owned(), locked.to_string()]);
     rows.push(vec!["oldest".to_owned(), age.map_or_else(|| "-".to_owned(), told::length)]);
-    writeln!(out, "{}", queue.address())?;
+    writeln!(out, "{}", told::address(&*queue))?;
     told::table(out, &[("PLACE", false), ("MESSAGES", true)], &rows)?;
     Ok(())
 }
@@ -130,7 +130,7 @@ async fn moved(
             }
             Goal::Queue(other) => {
                 forward(queue, *place, *id, *other).await?;
-                json!({ "id": told::id(*id), "from": place.to_string(), "to_queue": other.address() })
+                json!({ "id": told::id(*id), "from": place.to_string(), "to_queue": told::address(*other) })
             }
         };
         if printed.is_json() {
@@ -142,7 +142,7 @@ async fn moved(
     if !printed.is_json() {
         let to = match goal {
             Goal::Place(to) => to.to_string(),
-            Goal::Queue(other) => other.address(),
+            Goal::Queue(other) => told::address(*other),
         };
         writeln!(out, "{} to {to}", count(messages.len(), "moved"))?;
     }
@@ -189,7 +189,7 @@ pub async fn move_to(args: &MoveArgs, out: &mut dyn Write) -> Result<(), Failure
         None => None,
     };
     let goal = match (&other, args.to) {
-        (Some(other), _) if other.address() == queue.address() => {
+        (Some(other), _) if told::address(&**other) == told::address(&*queue) => {
             return Err(Failure::Usage("--to-queue is the queue that they are in".to_owned()));
         }
         (Some(other), _) => Goal::Queue(&**other),
@@ -253,7 +253,7 @@ async fn agreed(queue: &dyn Queue, places: &[Place], messages: usize) -> Result<
         let at = places.iter().map(|place| format!("{} at {place}", of(&counts, *place)));
         format!("messages ({})", at.collect::<Vec<_>>().join(", "))
     };
-    write!(io::stderr(), "Remove {} from {} for good? [y/N] ", what.trim_end(), queue.address())?;
+    write!(io::stderr(), "Remove {} from {} for good? [y/N] ", what.trim_end(), told::address(queue))?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -1,8 +1,11 @@
 //! Finding the messages that people name.
 
-use comqc_msmq::session::MessageId;
-use comqc_msmq::{Listed, Place, Queue};
+use std::collections::BTreeSet;
 
+use comqc_msmq::session::MessageId;
+use comqc_msmq::{Listed, Place, Queue, QueueError};
+
+use super::told;
 use crate::Failure;
 use crate::args::Named;
 
@@ -24,11 +27,13 @@ pub struct Pages {
     place: Place,
     after: Option<MessageId>,
     most: Option<u64>,
+    /// What was listed: players may take the message that the next page begins after.
+    seen: BTreeSet<MessageId>,
 }
 
 impl Pages {
     pub fn of(place: Place, most: Option<u64>) -> Self {
-        Self { place, after: None, most }
+        Self { place, after: None, most, seen: BTreeSet::new() }
     }
 
     /// The next messages; none when there are no more.
@@ -37,10 +42,13 @@ impl Pages {
         if most == 0 {
             return Ok(Vec::new());
         }
-        let page = queue.list(self.place, self.after, most).await?;
-        if let Some(last) = page.last() {
-            self.after = Some(last.id);
-        }
+        let mut page = match queue.list(self.place, self.after, most).await {
+            Err(QueueError::NotFound(_)) if self.after.is_some() => queue.list(self.place, None, PAGE).await?,
+            page => page?,
+        };
+        self.after = page.last().map_or(self.after, |last| Some(last.id));
+        page.retain(|listed| self.seen.insert(listed.id));
+        page.truncate(most);
         let count = u64::try_from(page.len()).unwrap_or(u64::MAX);
         self.most = self.most.map(|most| most.saturating_sub(count));
         Ok(page)
@@ -78,7 +86,7 @@ pub async fn find(
     (named.iter().zip(found))
         .map(|(named, found)| match found.as_slice() {
             [one] => Ok(*one),
-            [] => Err(Failure::Input(format!("there is no message {named}{at} in {}", queue.address()))),
+            [] => Err(Failure::Input(format!("there is no message {named}{at} in {}", told::address(queue)))),
             // A copy in the journal is not what is meant where the message itself is there, too.
             [one, rest @ ..] if rest.iter().all(|(place, id)| *place == Place::Journal && *id == one.1) => {
                 Ok(*one)

@@ -46,7 +46,7 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
         tables,
     };
     let queue = open::existing(&args.queue.url).await?;
-    let address = queue.address();
+    let address = told::address(&*queue);
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let observed = Observed {

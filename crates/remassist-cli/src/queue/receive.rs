@@ -46,7 +46,7 @@ pub async fn receive(args: &ReceiveArgs, out: &mut dyn Write) -> Result<(), Fail
     }
     bar.finish_and_clear();
     match count {
-        0 => Err(Failure::Unfinished(format!("no message can be received from {}", queue.address()))),
+        0 => Err(Failure::Unfinished(format!("no message can be received from {}", told::address(&*queue)))),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
-use comqc_msmq::session::{MethodKind, QueueMessage, RecordError, Recorder, RecorderOptions};
+use comqc_msmq::session::{Invocation, MethodKind, QueueMessage, RecordError, Recorder, RecorderOptions};
 use remassist::core::from_hex;
 use remassist::ndr::Variant;
 use serde_json::{Map, Value};
@@ -53,17 +53,13 @@ pub fn write(path: &Path, body: &[u8], out: &mut dyn Write) -> Result<(), Failur
 }
 
 /// The message that a list of calls tells.
-pub fn message(list: &[u8], mut options: RecorderOptions) -> Result<QueueMessage, String> {
+pub fn message(list: &[u8], options: RecorderOptions) -> Result<QueueMessage, String> {
     let list: Value = serde_json::from_slice(list).map_err(|e| e.to_string())?;
     let members = list.as_object().ok_or("a list of calls is an object with target and calls")?;
     let known = ["target", "partition", "interfaces", "lcid", "security", "calls"];
     only(members, &known)?;
     let target = members.get("target").ok_or("target is missing: the CLSID of the object that is called")?;
-    if let Some(lcid) = members.get("lcid") {
-        let number = lcid.as_u64().and_then(|lcid| u32::try_from(lcid).ok());
-        options.lcid = number.ok_or("lcid is a whole number, as 1033")?;
-    }
-    let lcid = options.lcid;
+    let lcid = language(members)?.unwrap_or(options.lcid);
     let mut recorder = Recorder::new(guid("target", target)?, options);
     if let Some(partition) = members.get("partition").filter(|partition| !partition.is_null()) {
         recorder = recorder.in_partition(guid("partition", partition)?);
@@ -115,11 +111,7 @@ fn call(
 ) -> Result<(), Fault> {
     if let Some(member) = members.get("dispatch") {
         only(members, &["dispatch", "dispid", "kind", "lcid", "arguments", "named", "security"])?;
-        // What `show` prints: it must not be another language.
-        if members.get("lcid").is_some_and(|own| own.as_u64() != Some(lcid.into())) {
-            return Err(Fault::Told("lcid stands beside target: all calls have the same".to_owned()));
-        }
-        return dispatch(recorder, member, members, lcid, tables);
+        return dispatch(recorder, member, members, language(members)?.unwrap_or(lcid), tables);
     }
     let interface = members.get("interface").and_then(Value::as_str).ok_or_else(|| {
         "interface or dispatch is missing: an interface by name or IID, or a method of IDispatch by name or DISPID"
@@ -173,7 +165,7 @@ fn dispatch(
             arguments.pop();
         }
         let call = method.invocation(lcid, arguments, Vec::new()).map_err(|e| at(e.to_string()))?;
-        return Ok(recorder.invoke(call.member, kind, call.positional, call.named)?);
+        return Ok(recorder.invoke_request(call.into_request())?);
     }
     let member = member.as_i64().and_then(|member| i32::try_from(member).ok());
     let member = member.ok_or_else(|| "dispatch is a name or a DISPID".to_owned())?;
@@ -189,7 +181,18 @@ fn dispatch(
         let id = name.parse().map_err(|_| format!("argument {name}: with a DISPID, names are numbers, too"))?;
         named.push((id, read_argument(value).map_err(|e| format!("argument {name}: {e}"))?));
     }
-    Ok(recorder.invoke(member, kind, arguments, named)?)
+    if kind.is_put() && arguments.is_empty() && named.is_empty() {
+        return Err(Fault::Told("the value that the property gets is missing".to_owned()));
+    }
+    let call = Invocation { member, kind, lcid, positional: arguments, named };
+    Ok(recorder.invoke_request(call.into_request())?)
+}
+
+/// The language of arguments, where it is told.
+fn language(members: &Map<String, Value>) -> Result<Option<u32>, String> {
+    let Some(lcid) = members.get("lcid") else { return Ok(None) };
+    let number = lcid.as_u64().and_then(|lcid| u32::try_from(lcid).ok());
+    number.map(Some).ok_or_else(|| "lcid is a whole number, as 1033".to_owned())
 }
 
 /// That nothing is told that is not understood.

@@ -58,7 +58,7 @@ pub async fn one(queue: &dyn Queue, properties: Properties, body: Vec<u8>) -> Re
 pub fn sent(id: MessageId, queue: &dyn Queue, printed: Printed, out: &mut dyn Write) -> Result<(), Failure> {
     let id = told::id(id);
     match printed.is_json() {
-        true => writeln!(out, "{}", json!({ "id": id, "queue": queue.address() }))?,
+        true => writeln!(out, "{}", json!({ "id": id, "queue": told::address(queue) }))?,
         false => writeln!(out, "{id}")?,
     }
     // Whoever reads this relies on it.

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::Style;
-use comqc_msmq::session::{MessageId, Received, Timestamp};
-use comqc_msmq::{Listed, Place};
+use comqc_msmq::session::{MessageId, Properties, Received, Timestamp};
+use comqc_msmq::{Listed, Place, Queue};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -91,8 +91,25 @@ pub fn received(message: &Received) -> Value {
         "round": round,
         "failures": failures,
         "abandoned": abandoned,
-        "properties": serde_json::to_value(&inner.properties).unwrap_or_default(),
+        "properties": properties(&inner.properties),
     })
+}
+
+/// The properties that are not those of every message.
+pub fn properties(properties: &Properties) -> Value {
+    let json = |properties| serde_json::to_value(properties).unwrap_or_default();
+    let (usual, mut told) = (json(&Properties::default()), json(properties));
+    if let Some(told) = told.as_object_mut() {
+        told.retain(|name, value| name != "label" && usual.get(name) != Some(value));
+    }
+    told
+}
+
+/// The address of a queue, without how it was opened.
+pub fn address(queue: &dyn Queue) -> String {
+    let address = queue.address();
+    let plain = address.strip_suffix("&mode=rw").or(address.strip_suffix("&mode=ro"));
+    plain.unwrap_or(&address).to_owned()
 }
 
 pub fn now() -> Timestamp {
