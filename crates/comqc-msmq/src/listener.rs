@@ -6,10 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use comqc_session::{AfterFailure, CallError, Player, Verdict};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::clock::now;
@@ -270,9 +271,7 @@ struct Trouble {
 }
 
 /// A handler's future, whose panic is a failure.
-async fn caught(
-    playing: impl Future<Output = Result<Outcome, CallError>>,
-) -> Result<Outcome, CallError> {
+async fn caught(playing: impl Future<Output = Result<Outcome, CallError>>) -> Result<Outcome, CallError> {
     let mut playing = pin!(playing);
     // What a panic leaves behind is the handler's own, which has to live with it as with an error.
     let polled = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| playing.as_mut().poll(cx))) {

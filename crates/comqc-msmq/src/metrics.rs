@@ -165,7 +165,10 @@ impl fmt::Display for Snapshot {
             ("returned", "Messages given back because of shutdown.", self.returned),
             ("queue_errors", "Errors of the queue.", self.queue_errors),
         ] {
-            writeln!(f, "# HELP comqc_{name} {help}\n# TYPE comqc_{name} counter\ncomqc_{name}_total {value}")?;
+            writeln!(
+                f,
+                "# HELP comqc_{name} {help}\n# TYPE comqc_{name} counter\ncomqc_{name}_total {value}"
+            )?;
         }
         writeln!(f, "# HELP comqc_in_hand Messages being played.\n# TYPE comqc_in_hand gauge")?;
         writeln!(f, "comqc_in_hand {}", self.in_hand)?;

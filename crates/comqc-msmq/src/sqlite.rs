@@ -1,0 +1,17 @@
+//! Queues in a database file.
+
+mod address;
+mod error;
+mod holder;
+mod manage;
+mod queue;
+mod receive;
+mod row;
+mod schema;
+mod signal;
+mod store;
+
+pub use address::SqliteAddress;
+pub use queue::{SqliteQueue, StoredQueue};
+pub use rusqlite;
+pub use store::{Mode, Store, StoreOptions};

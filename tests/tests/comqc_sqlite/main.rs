@@ -1,0 +1,4 @@
+//! Queues in a database file.
+
+mod basics;
+mod common;
