@@ -70,7 +70,7 @@ impl<'a> Argument<'a> {
 }
 
 /// The same value with `VT_BYREF`; what has no such form is a VARIANT by reference.
-fn referenced(value: Variant<'_>) -> Variant<'_> {
+pub(crate) fn referenced(value: Variant<'_>) -> Variant<'_> {
     match value {
         Variant::Scalar(scalar) => Variant::ScalarRef(scalar),
         Variant::Bstr(text) => Variant::BstrRef(text),

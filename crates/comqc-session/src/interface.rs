@@ -339,9 +339,7 @@ impl Method {
             if !names.insert(name.to_ascii_lowercase()) {
                 return Err(InterfaceProblem::Twice(alloc::format!("parameter {name}")));
             }
-            if let Type::SafeArray(element) = ty
-                && Type::safe_array((**element).clone()).is_none()
-            {
+            if ty.element().is_some_and(|element| !element.is_element()) {
                 return Err(InterfaceProblem::Array(name.clone()));
             }
         }

@@ -7,6 +7,8 @@ mod dispatch;
 mod interface;
 mod message;
 mod object;
+#[cfg(feature = "serde")]
+mod plain;
 mod playback;
 mod played;
 mod player;
@@ -14,6 +16,7 @@ mod policy;
 mod recorder;
 mod scheme;
 mod types;
+mod value;
 mod verdict;
 
 pub use dispatch::{Argument, Invocation, MethodKind};
@@ -32,4 +35,5 @@ pub use policy::{AuthenticatedSender, Claims, PlayUnauthenticated, Refused, Secu
 pub use recorder::{RecordError, RecordProblem, Recorder, RecorderOptions};
 pub use scheme::RetryScheme;
 pub use types::{ScalarType, Type, TypeError};
+pub use value::{Plain, ValueError};
 pub use verdict::{DeadReason, Verdict};

@@ -33,8 +33,10 @@ pub enum Type {
     Interface(Uuid),
     /// `record {GUID}`: a user-defined type. Its fields are not known, so it is no parameter in NDR.
     Record(Uuid),
-    /// `SAFEARRAY(T)`; `T` is neither an array nor a DECIMAL.
+    /// `SAFEARRAY(T)`; `T` is neither an array nor a DECIMAL. One pointer in NDR ([MS-OAUT] 6: `SAFEARRAY(type)` is SAFEARRAY).
     SafeArray(Box<Type>),
+    /// `PSAFEARRAY(T)`: the same behind one pointer more, what proxies that know it as LPSAFEARRAY write.
+    PSafeArray(Box<Type>),
 }
 
 /// A type without pointers, by the number that a VARIANT has for it.
@@ -95,6 +97,7 @@ impl fmt::Display for Type {
             Self::Interface(iid) => write!(f, "interface {{{iid}}}"),
             Self::Record(guid) => write!(f, "record {{{guid}}}"),
             Self::SafeArray(element) => write!(f, "SAFEARRAY({element})"),
+            Self::PSafeArray(element) => write!(f, "PSAFEARRAY({element})"),
         }
     }
 }
@@ -128,10 +131,15 @@ impl FromStr for Type {
                 } else if let Some(record) = text.strip_prefix("record ") {
                     Self::Record(guid(record)?)
                 } else {
+                    let (text, more) = text.strip_prefix('P').map_or((text, false), |text| (text, true));
                     let element = text.strip_prefix("SAFEARRAY(").and_then(|text| text.strip_suffix(')'));
                     // Not more than one level: what is inside is no array.
-                    let element = element.filter(|element| !element.trim().starts_with("SAFEARRAY"));
-                    Self::safe_array(element.ok_or(TypeError)?.parse()?).ok_or(TypeError)?
+                    let element = element.filter(|element| !element.contains("SAFEARRAY"));
+                    let array = Self::safe_array(element.ok_or(TypeError)?.parse()?).ok_or(TypeError)?;
+                    match array {
+                        Self::SafeArray(element) if more => Self::PSafeArray(element),
+                        array => array,
+                    }
                 }
             }
         })
@@ -155,8 +163,21 @@ impl Type {
     /// An array; `None` where there are no arrays of that.
     #[must_use]
     pub fn safe_array(element: Type) -> Option<Self> {
-        (!matches!(element, Self::SafeArray(_)) && element.vt() != VarType::DECIMAL)
-            .then(|| Self::SafeArray(Box::new(element)))
+        element.is_element().then(|| Self::SafeArray(Box::new(element)))
+    }
+
+    /// Whether there are arrays of it.
+    pub(crate) fn is_element(&self) -> bool {
+        self.element().is_none() && self.vt() != VarType::DECIMAL
+    }
+
+    /// The type of the elements of an array.
+    #[must_use]
+    pub fn element(&self) -> Option<&Type> {
+        match self {
+            Self::SafeArray(element) | Self::PSafeArray(element) => Some(element),
+            _ => None,
+        }
     }
 
     /// The type of a VARIANT that holds such a value ([MS-OAUT] 2.2.49.3).
@@ -170,7 +191,7 @@ impl Type {
             Self::Unknown | Self::Interface(_) => VarType::UNKNOWN,
             Self::Dispatch => VarType::DISPATCH,
             Self::Record(_) => VarType::RECORD,
-            Self::SafeArray(element) => element.vt().array(),
+            Self::SafeArray(element) | Self::PSafeArray(element) => element.vt().array(),
         }
     }
 
@@ -181,7 +202,7 @@ impl Type {
             (Self::Variant, _) => true,
             (Self::Enum16, Variant::Scalar(Scalar::I4(number))) => u16::try_from(*number).is_ok(),
             (Self::Interface(_), Variant::Dispatch(_)) => true,
-            (Self::SafeArray(element), Variant::Array { vt, array }) => {
+            (Self::SafeArray(element) | Self::PSafeArray(element), Variant::Array { vt, array }) => {
                 let array = array.as_ref().and_then(|array| array.safearray.as_deref());
                 *vt == element.vt() && array.is_none_or(|array| fits(array, *vt))
             }
@@ -209,12 +230,13 @@ impl Type {
             Self::Unknown | Self::Interface(_) => Ok(Variant::Unknown(r.value(&PARAMETER)?)),
             Self::Dispatch => Ok(Variant::Dispatch(r.value(&PARAMETER)?)),
             Self::Record(_) => Err(rule(&PARAMETER, "the fields of a record are not known")),
-            Self::SafeArray(element) => {
-                let (vt, array) = (element.vt(), r.value::<Option<SafeArray<'a>>>(&ARRAY)?);
-                if array.as_ref().is_some_and(|array| !fits(array, vt)) {
-                    return Err(rule(&ARRAY, "an array of another type"));
-                }
-                Ok(Variant::Array { vt, array: Some(PSafeArray { safearray: array.map(Box::new) }) })
+            Self::SafeArray(element) | Self::PSafeArray(element) => {
+                let array: Option<PSafeArray<'a>> = match self {
+                    Self::PSafeArray(_) => r.value(&ARRAY)?,
+                    _ => Some(r.value(&ARRAY)?),
+                };
+                let value = Variant::Array { vt: element.vt(), array };
+                if self.holds(&value) { Ok(value) } else { Err(rule(&ARRAY, "an array of another type")) }
             }
         }
     }
@@ -240,6 +262,7 @@ impl Type {
             (_, Variant::Unknown(pointer) | Variant::Dispatch(pointer)) => {
                 w.value::<Option<InterfacePointer<'_>>>(pointer, &PARAMETER);
             }
+            (Self::PSafeArray(_), Variant::Array { array, .. }) => w.value(array, &ARRAY),
             (_, Variant::Array { array: Some(array), .. }) => w.value(array, &ARRAY),
             (_, Variant::Array { array: None, .. }) => w.referent(false),
             _ => {}
