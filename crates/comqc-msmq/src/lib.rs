@@ -7,6 +7,8 @@ mod handler;
 mod listener;
 mod metrics;
 mod queue;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -17,3 +19,9 @@ pub use handler::{AsyncComponent, Components, Handler, Outcome};
 pub use listener::{Listener, ListenerOptions};
 pub use metrics::{Metrics, Snapshot};
 pub use queue::{Counts, DeadReasonName, Delivery, Listed, Place, Queue};
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::RabbitQueue;
+/// What tests look into.
+#[cfg(all(feature = "rabbitmq", feature = "internals"))]
+#[doc(hidden)]
+pub use rabbitmq::headers as rabbit_headers;

@@ -23,7 +23,6 @@ mod security;
 mod send;
 mod show;
 mod told;
-mod values;
 
 pub fn run(command: &QueueCommand, out: &mut dyn Write) -> Result<(), Failure> {
     match command {

@@ -1,5 +1,7 @@
 //! Dates and times of day, in UTC and in the Gregorian calendar.
 
+use serde_json::{Value, json};
+
 const DAY: i64 = 86_400_000;
 /// Days from 1899-12-30, which OLE Automation counts from, to 1970-01-01.
 const OLE_DAYS: i64 = 25_569;
@@ -65,7 +67,7 @@ fn millis(text: &str) -> Option<i64> {
 
 /// The number of a DATE ([MS-OAUT] 2.2.25): days since 1899-12-30. Its fraction is the time of day, also before that day.
 #[expect(clippy::cast_precision_loss, reason = "days and milliseconds of four-digit years are exact")]
-pub fn to_ole(text: &str) -> Option<f64> {
+fn to_ole(text: &str) -> Option<f64> {
     let millis = millis(text)?;
     let (days, time) = (millis.div_euclid(DAY) + OLE_DAYS, millis.rem_euclid(DAY));
     let fraction = time as f64 / DAY as f64;
@@ -75,7 +77,7 @@ pub fn to_ole(text: &str) -> Option<f64> {
 /// The text of a DATE, where it tells exactly that number.
 #[expect(clippy::cast_possible_truncation, reason = "the text is made a number again and compared")]
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a day are exact")]
-pub fn of_ole(number: f64) -> Option<String> {
+fn of_ole(number: f64) -> Option<String> {
     if !(-657_434.0..2_958_466.0).contains(&number) {
         return None;
     }
@@ -84,4 +86,52 @@ pub fn of_ole(number: f64) -> Option<String> {
     let text = text(days * DAY + time);
     let same = to_ole(&text)?.to_bits() == number.to_bits();
     same.then_some(text)
+}
+
+/// Makes numbers of the texts in place of dates: of the value itself where it is one, and of those that name their type.
+pub fn to_days(is_date: bool, value: &mut Value) -> Result<(), String> {
+    dates(is_date, value, &mut |date| {
+        if let Value::String(text) = date
+            // Numbers may be told as text, too.
+            && text.parse::<f64>().is_err()
+        {
+            let days = to_ole(text);
+            *date = json!(days.ok_or_else(|| {
+                format!("{text:?} is no date like 2026-11-21 or 2026-11-21T20:15:00")
+            })?);
+        }
+        Ok(())
+    })
+}
+
+/// Makes texts of the numbers in place of dates.
+pub fn of_days(is_date: bool, value: &mut Value) {
+    dates(is_date, value, &mut |date| {
+        if let Some(text) = date.as_f64().and_then(of_ole) {
+            *date = Value::String(text);
+        }
+        Ok(())
+    })
+    .unwrap_or_default();
+}
+
+/// Does something with each date.
+fn dates(
+    is_date: bool,
+    value: &mut Value,
+    act: &mut dyn FnMut(&mut Value) -> Result<(), String>,
+) -> Result<(), String> {
+    match value {
+        Value::Object(parts) => {
+            let is_date = parts.get("type").is_some_and(|name| name == "DATE");
+            parts.values_mut().try_for_each(|value| match value {
+                Value::Object(_) | Value::Array(_) => dates(false, value, act),
+                value if is_date && value != "DATE" => act(value),
+                _ => Ok(()),
+            })
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| dates(false, item, act)),
+        value if is_date => act(value),
+        _ => Ok(()),
+    }
 }

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use comqc_msmq::session::{Argument, Interface, Invocation, Method, MethodKind};
+use comqc_msmq::session::{Argument, Interface, Invocation, Method, MethodKind, Parameter, Plain, Type};
 use remassist::comqc::IID_IDISPATCH;
 use remassist::core::{DecodeOptions, Hex};
-use remassist::ndr::{ByteOrder, InvokeRequest, Stub, Variant};
+use remassist::ndr::{ByteOrder, InvokeRequest, Stub, VarType, Variant};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::values;
+use super::calendar;
 use crate::{Failure, input};
 
 /// What is known of interfaces: the member `interfaces` of a list of calls.
@@ -104,7 +104,7 @@ pub fn call(interface_id: Uuid, method: u32, data: &[u8], tables: &Tables) -> Va
 
 fn by_name(method: &Method, arguments: &[Variant<'_>]) -> Map<String, Value> {
     let told = method.parameters.iter().zip(arguments);
-    told.map(|(parameter, value)| (parameter.name.clone(), values::json_typed(parameter.ty.vt(), value))).collect()
+    told.map(|(parameter, value)| (parameter.name.clone(), json_of(&parameter.ty, value))).collect()
 }
 
 fn invocation(call: Invocation<'_>, tables: &Tables) -> Value {
@@ -148,16 +148,38 @@ pub fn kind(name: &str) -> Option<MethodKind> {
 }
 
 fn argument(argument: &Argument<'_>) -> Value {
-    let value = values::json(&argument.value);
+    let value = json_of(&Type::Variant, &argument.value);
     if argument.by_ref { json!({ "ref": value }) } else { value }
 }
 
 /// The argument that JSON tells: a value, or one by reference.
 pub fn read_argument(value: &Value) -> Result<Argument<'static>, String> {
     match value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("ref")) {
-        Some(value) => values::variant(value).map(Argument::by_ref),
-        None => values::variant(value).map(Argument::from),
+        Some(value) => read_value(&Type::Variant, value).map(Argument::by_ref),
+        None => read_value(&Type::Variant, value).map(|value| match value.vt().is_by_ref() {
+            true => Argument::by_ref(value),
+            false => Argument::from(value),
+        }),
     }
+}
+
+/// The value of a type that JSON tells.
+fn read_value(ty: &Type, value: &Value) -> Result<Variant<'static>, String> {
+    let mut value = value.clone();
+    calendar::to_days(*ty == date(), &mut value)?;
+    let plain: Plain = serde_json::from_value(value).map_err(|e| e.to_string())?;
+    plain.value(ty).map_err(|e| e.to_string())
+}
+
+/// JSON that tells a value of a type.
+fn json_of(ty: &Type, value: &Variant<'_>) -> Value {
+    let mut value = serde_json::to_value(Plain::of(ty, value)).unwrap_or_default();
+    calendar::of_days(*ty == date(), &mut value);
+    value
+}
+
+fn date() -> Type {
+    Type::scalar(VarType::DATE).unwrap_or(Type::Variant)
 }
 
 /// The arguments of a method in the order of its parameters: told by place, or by name.
@@ -184,10 +206,9 @@ pub fn arguments(method: &Method, told: &Value) -> Result<Vec<Variant<'static>>,
         }
         _ => return Err("arguments is an array, or an object by name".to_owned()),
     }
-    let read = |(parameter, value): (&comqc_msmq::session::Parameter, Option<&Value>)| match value {
+    let read = |(parameter, value): (&Parameter, Option<&Value>)| match value {
         Some(value) => {
-            let read = values::typed(parameter.ty.vt(), value);
-            read.map_err(|e| format!("argument {}: {e}; it is a {}", parameter.name, parameter.ty))
+            read_value(&parameter.ty, value).map_err(|e| format!("argument {}: {e}", parameter.name))
         }
         None if parameter.optional => Ok(Variant::MISSING),
         None => Err(format!("argument {} is missing; it is a {}", parameter.name, parameter.ty)),
