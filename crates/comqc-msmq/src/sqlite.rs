@@ -3,6 +3,7 @@
 mod address;
 mod error;
 mod holder;
+mod inbox;
 mod manage;
 mod queue;
 mod receive;
@@ -12,6 +13,7 @@ mod signal;
 mod store;
 
 pub use address::SqliteAddress;
+pub use inbox::{Inbox, Once, PlayError};
 pub use queue::{SqliteQueue, StoredQueue};
 pub use rusqlite;
-pub use store::{Mode, Store, StoreOptions};
+pub use store::{Clock, Mode, Store, StoreOptions};

@@ -75,8 +75,14 @@ fn a_retry_queue_lets_go_when_its_time_is_over_and_before_others() {
     assert_eq!(play_all(&queue), ["good"]);
     send(&queue, "later");
     place.clock.pass(wait - Duration::from_millis(1));
-    assert_eq!(label(&take(&queue).unwrap()), "later");
+    let later = take(&queue).unwrap();
+    assert_eq!(label(&later), "later");
+    queue.settle(&later, &Verdict::Return).unwrap();
     place.clock.pass(Duration::from_millis(1));
+    let again = take(&queue).unwrap();
+    assert_eq!((again.received.round, again.received.failures), (1, 0));
+    queue.settle(&again, &Verdict::Return).unwrap();
+    assert_eq!(play_all(&queue), ["poison", "later"]);
 }
 
 #[test]

@@ -2,3 +2,8 @@
 
 mod basics;
 mod common;
+mod files;
+mod locks;
+mod looking;
+mod once;
+mod waiting;

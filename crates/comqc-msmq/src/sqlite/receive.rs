@@ -39,8 +39,6 @@ enum State {
     Offered,
     /// The player has it.
     Playing,
-    /// Played and removed in one transaction; the player may still settle it.
-    Played,
     /// Dropped before it was settled; by the player, or before the player had it.
     Dropped {
         /// By the player.
@@ -242,10 +240,7 @@ impl Inner {
             match lease.state {
                 State::Offered => lease.state = State::Dropped { abandoned: false },
                 State::Playing => lease.state = State::Dropped { abandoned: true },
-                State::Played | State::Dropped { .. } => {
-                    leases.all.remove(&lock);
-                    return;
-                }
+                State::Dropped { .. } => return,
             }
             lease.queue
         };
@@ -262,10 +257,6 @@ impl Inner {
 
     /// Ends the lock of a delivery by what the player has said.
     pub(super) fn settle(&self, lock: u64, id: MessageId, verdict: &Verdict) -> Result<(), QueueError> {
-        let played = |lease: &Lease| lease.state == State::Played;
-        if *verdict == Verdict::Done && locked(&self.leases).all.get(&lock).is_some_and(played) {
-            return Ok(());
-        }
         // A lock that a failure of power takes away is as good as a message that was put back.
         let durability = if *verdict == Verdict::Return { Durability::Process } else { Durability::Disk };
         self.write(durability, |tx| {
@@ -297,6 +288,25 @@ impl Inner {
         locked(&self.leases).all.remove(&lock);
         self.signal.tell();
         Ok(())
+    }
+
+    /// Runs a handler in a transaction that removes the message, too.
+    pub(super) fn play<T, E: From<Fault>>(
+        &self,
+        lock: u64,
+        id: MessageId,
+        play: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // Without taking a turn among those who write: handlers take their time.
+        let value = self.transact(Some(Durability::Disk), |tx| -> Result<T, E> {
+            let lease = self.claim(tx, lock, id)?;
+            let value = play(tx)?;
+            done(tx, lease)?;
+            Ok(value)
+        })?;
+        locked(&self.leases).all.remove(&lock);
+        self.signal.tell();
+        Ok(value)
     }
 
     /// Ends the lock of a delivery, which must still be there.

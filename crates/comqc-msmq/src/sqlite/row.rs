@@ -27,10 +27,11 @@ pub(super) fn uint(number: i64) -> u64 {
 
 /// An error as it is kept: not more than a person reads.
 pub(super) fn shortened(error: &str) -> Cow<'_, str> {
-    match error.len() {
-        0..=MOST_ERROR => error.into(),
-        _ => format!("{}..", error.get(..error.floor_char_boundary(MOST_ERROR)).unwrap_or_default()).into(),
+    let mut end = MOST_ERROR;
+    while !error.is_char_boundary(end) && end < error.len() {
+        end = end.saturating_sub(1);
     }
+    error.get(..end).map_or(error.into(), |start| format!("{start}..").into())
 }
 
 /// JSON of what is not the default.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use comqc_session::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -40,7 +40,15 @@ pub struct StoreOptions {
     /// retry messages that are due; 100 milliseconds by default. Messages of the same process are seen at once.
     pub poll: Duration,
     /// The clock; that of the system by default.
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub clock: Clock,
+}
+
+/// A clock that tests may set.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The clock of the system.
+pub(super) fn system_clock() -> Clock {
+    Arc::new(crate::clock::now)
 }
 
 impl Default for StoreOptions {
@@ -49,10 +57,7 @@ impl Default for StoreOptions {
             mode: Mode::Create,
             busy: Duration::from_secs(30),
             poll: Duration::from_millis(100),
-            clock: Arc::new(|| {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                Timestamp::default().after(now)
-            }),
+            clock: system_clock(),
         }
     }
 }
