@@ -6,6 +6,7 @@ mod hand;
 #[cfg(feature = "internals")]
 pub mod headers;
 #[cfg(not(feature = "internals"))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
 mod headers;
 mod link;
 

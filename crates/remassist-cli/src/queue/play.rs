@@ -50,7 +50,7 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let observed = Observed {
-        queue,
+        queue: Arc::clone(&queue.queue),
         tell: move |received: &Received, verdict: &Verdict| {
             let tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
             let _nobody_prints_any_more = tell.send(event(received, verdict));
@@ -106,6 +106,7 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
     };
     bar.finish_and_clear();
     let counted = listener.metrics().snapshot();
+    queue.close().await;
     print(&summary(&counted))?;
     ended?;
     let dead: u64 = counted.dead.values().sum();

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use comqc_msmq::Queue;
 use comqc_msmq::session::{Received, Verdict};
 use remassist::core::Hex;
 use serde_json::{Value, json};
@@ -22,6 +23,17 @@ pub async fn receive(args: &ReceiveArgs, out: &mut dyn Write) -> Result<(), Fail
         return Err(Failure::Usage("a body is nothing for a terminal: --dir DIR, --json, or > FILE".to_owned()));
     }
     let queue = open::existing(&args.queue.url).await?;
+    let taken = take(args, raw, &*queue, out).await;
+    let address = told::address(&*queue);
+    queue.close().await;
+    match taken? {
+        0 => Err(Failure::Unfinished(format!("no message can be received from {address}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Takes messages; how many.
+async fn take(args: &ReceiveArgs, raw: bool, queue: &dyn Queue, out: &mut dyn Write) -> Result<u64, Failure> {
     let bar = told::bar("received", None);
     let mut count = 0_u64;
     while count < args.most {
@@ -45,10 +57,7 @@ pub async fn receive(args: &ReceiveArgs, out: &mut dyn Write) -> Result<(), Fail
         bar.inc(1);
     }
     bar.finish_and_clear();
-    match count {
-        0 => Err(Failure::Unfinished(format!("no message can be received from {}", told::address(&*queue)))),
-        _ => Ok(()),
-    }
+    Ok(count)
 }
 
 /// Writes a body into a file that is named by the message; the same message has the same name again.
