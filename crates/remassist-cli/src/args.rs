@@ -512,6 +512,12 @@ pub struct DemoArgs {
     /// What happens when the expert has an invitation.
     #[arg(long, value_enum, default_value_t = Scenario::Session)]
     pub scenario: Scenario,
+    /// Be the player of the act about queues, with the files in this directory.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub player: Option<PathBuf>,
+    /// The message at which that player stops in the middle.
+    #[arg(long, value_name = "N", hide = true, requires = "player")]
+    pub stop_at: Option<u64>,
 }
 
 /// A part of the demonstration.

@@ -88,6 +88,8 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
                 () = signals.next() => match stop.take() {
                     Some(stop) => {
                         let _it_ends = stop.send(());
+                        let text = "ending after the message in hand; once more ends at once";
+                        print(&json!({ "event": "ending", "text": text }))?;
                         None
                     }
                     // Asked twice. Whoever has the message next learns that it was abandoned.
