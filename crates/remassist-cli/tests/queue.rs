@@ -393,7 +393,7 @@ fn faults_in_a_list_of_calls_name_call_and_argument() {
 fn wrong_addresses_tell_no_secret() {
     let desk = Desk::new();
     for url in [
-        "amqp://ann:hush-hush@127.0.0.1:1/?queue=x",
+        "amqp://ann:hush-hush@127.0.0.1:1/?queue=x&timeout=1",
         "amqp://ann:hush-hush@127.0.0.1",
         "amqp:ann:hush-hush",
         "http://ann:hush-hush@host/",
