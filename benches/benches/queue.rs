@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
-use comqc_msmq::rusqlite::{Connection, params};
 use comqc_msmq::sqlite::Store;
+use comqc_msmq::sqlite::rusqlite::{Connection, params};
 use comqc_session::{Player, PlayerOptions, Recorder, RecorderOptions, Verdict};
 use testkit::bench::{heading, ratio};
 use uuid::{Uuid, uuid};

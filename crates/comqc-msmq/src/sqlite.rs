@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod handler;
 mod holder;
 mod inbox;
 mod manage;
@@ -13,6 +14,7 @@ mod signal;
 mod store;
 
 pub use address::SqliteAddress;
+pub use handler::InTransaction;
 pub use inbox::{Inbox, Once, PlayError};
 pub use queue::{SqliteQueue, StoredQueue};
 pub use rusqlite;

@@ -12,22 +12,25 @@ use std::future::pending;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use comqc_msmq::rusqlite::{Connection, params};
+use comqc_msmq::sqlite::rusqlite::{Connection, Transaction, params};
 use comqc_msmq::sqlite::{InTransaction, SqliteQueue, Store};
 use comqc_msmq::{Listener, ListenerOptions};
-use comqc_session::{Player, PlayerOptions, Recorder, RecorderOptions};
+use comqc_session::{CallError, Playback, Player, PlayerOptions, Recorder, RecorderOptions};
 use uuid::{Uuid, uuid};
 
 const CLASS: Uuid = uuid!("812df40e-bd88-11d0-8a6d-00c04fc340ee");
 const INTERFACE: Uuid = uuid!("3f2504e0-4f89-11d3-9a0c-0305e82c3301");
 
-const PLAYED: &str = "CREATE TABLE IF NOT EXISTS played (writer INTEGER, life INTEGER, number INTEGER, id TEXT)";
+const PLAYED: &str =
+    "CREATE TABLE IF NOT EXISTS played (writer INTEGER, life INTEGER, number INTEGER, id TEXT)";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["send", database, queue, writer, life] => send(database, queue, writer.parse()?, life.parse()?, u32::MAX),
+        ["send", database, queue, writer, life] => {
+            send(database, queue, writer.parse()?, life.parse()?, u32::MAX)
+        }
         ["send", database, queue, writer, life, messages] => {
             send(database, queue, writer.parse()?, life.parse()?, messages.parse()?)
         }
@@ -41,7 +44,7 @@ fn send(database: &str, queue: &str, writer: u32, life: u32, messages: u32) -> R
     let mut output = std::io::stdout();
     for number in 1..=messages {
         let mut recorder = Recorder::new(CLASS, RecorderOptions::default());
-        recorder.call(INTERFACE, 3, &(writer, life, number))?;
+        recorder.call(INTERFACE, 3, (writer, life, number))?;
         queue.send(&recorder.finish()?.ok_or("no calls")?)?;
         // In one piece, so that a kill does not cut it.
         output.write_all(format!("sent {writer} {life} {number}\n").as_bytes())?;
@@ -60,19 +63,19 @@ fn play(database: &str, queue: &str, target: &str, until_empty: bool) -> Result<
 
     let mut player = Player::new(PlayerOptions::default());
     player.register(None, CLASS, ());
-    let component = |tx: &comqc_msmq::rusqlite::Transaction<'_>, playback: &mut comqc_session::Playback<'_, '_, ()>| {
+    let component = |tx: &Transaction<'_>, playback: &mut Playback<'_, '_, ()>| {
         let id = playback.received().id.to_string();
         while let Some(call) = playback.next_call() {
             let (writer, life, number) = call.params::<(u32, u32, u32)>()?;
             tx.execute("INSERT INTO played VALUES (?1, ?2, ?3, ?4)", params![writer, life, number, id])
-                .map_err(comqc_session::CallError::new)?;
+                .map_err(CallError::new)?;
             println!("played {writer} {life} {number}");
         }
         Ok(())
     };
     let handler = match target {
-        "same" => InTransaction::of_the_queue(&queue, component),
-        _ => InTransaction::of_another(connection, component)?,
+        "same" => InTransaction::of_queue(queue.clone(), component),
+        _ => InTransaction::of_database(connection, "orders", component)?,
     };
     let options = ListenerOptions { until_empty, ..ListenerOptions::default() };
     let listener = Listener::new(Arc::new(SqliteQueue::from(queue)), player).with_options(options);

@@ -89,14 +89,17 @@ fn kill_them(target: Option<&str>, messages: u64, kills: u64) {
     check(&run.sent, &played);
     let (sent, played) = (run.sent.len(), played.len());
     record(
-        format_args!("{killed} kills of writers and players, {} database", if run.target == "same" { "the same" } else { "another" }),
+        format_args!(
+            "{killed} kills of writers and players, {} database",
+            if run.target == "same" { "the same" } else { "another" }
+        ),
         began,
         format_args!("{sent} messages acknowledged, {played} played, none lost, none twice, in order"),
     );
 }
 
 fn counts() -> (u64, u64) {
-    if soak() { (50_000, 100) } else { (2_000, 12) }
+    if soak() { (50_000, 100) } else { (1_500, 10) }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Processes that send and play (`tests/src/bin/queue_worker.rs`), and what they have said.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use comqc_msmq::sqlite::rusqlite::{Connection, Row};
 
 /// What a message carries: which writer, in which of its lives, the how manieth message of that life.
 pub type Mark = (u64, u64, u64);
@@ -94,8 +94,9 @@ fn read(output: impl std::io::BufRead, said: &Sender<Said>) {
 /// What the player's database says was played, in order: mark and message id.
 pub fn played(database: &Path) -> Vec<(Mark, String)> {
     let connection = Connection::open(database).unwrap();
-    let mut statement = connection.prepare("SELECT writer, life, number, id FROM played ORDER BY rowid").unwrap();
-    let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::cast_unsigned);
+    let mut statement =
+        connection.prepare("SELECT writer, life, number, id FROM played ORDER BY rowid").unwrap();
+    let number = |row: &Row<'_>, at| row.get::<_, i64>(at).map(i64::cast_unsigned);
     let rows = statement
         .query_map([], |row| Ok(((number(row, 0)?, number(row, 1)?, number(row, 2)?), row.get(3)?)))
         .unwrap();

@@ -1,21 +1,26 @@
 //! The one message in hand: with prefetch 1 there is never another.
 
+use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use comqc_session::{MessageId, Received, Timestamp};
 use futures_core::Stream;
 use lapin::message::Delivery as FromBroker;
-use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{Acker, BasicProperties, Channel, Consumer, Error};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::address::Address;
+use super::browse::put_back;
 use super::headers::{self, short};
 use super::link::{self, Link, within};
 use crate::{Delivery, QueueError};
@@ -43,12 +48,28 @@ impl Intake {
 
     /// The next message. May be dropped before it ends.
     pub(crate) async fn next(&mut self) -> Option<Result<FromBroker, Error>> {
-        next(&mut self.consumer).await
+        poll_fn(|context| Pin::new(&mut self.consumer).poll_next(context)).await
+    }
+
+    /// Gives back what waits here, so that whoever asks next gets it.
+    pub(crate) async fn close(self, limit: Duration) {
+        let back = async {
+            let options = BasicCancelOptions::default();
+            self.link.channel.basic_cancel(self.consumer.tag(), options).await?;
+            put_back(&self.link.channel).await
+        };
+        let _may_be_gone = within(limit, "take a message back", back).await;
+        self.link.close(limit).await;
     }
 }
 
-pub(crate) async fn next(consumer: &mut Consumer) -> Option<Result<FromBroker, Error>> {
-    std::future::poll_fn(|context| Pin::new(&mut *consumer).poll_next(context)).await
+/// A message that has come already.
+pub(crate) async fn next_at_once(consumer: &mut Consumer) -> Option<Result<FromBroker, Error>> {
+    poll_fn(|context| match Pin::new(&mut *consumer).poll_next(context) {
+        Poll::Pending => Poll::Ready(None),
+        ready => ready,
+    })
+    .await
 }
 
 /// The message in hand.

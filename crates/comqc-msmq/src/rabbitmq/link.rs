@@ -72,8 +72,9 @@ impl Link {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-    pub(crate) async fn close(self) {
-        let _may_be_gone = self.connection.close(200, "OK".into()).await;
+    pub(crate) async fn close(self, limit: Duration) {
+        let close = self.connection.close(200, "OK".into());
+        let _may_be_gone = within(limit, "close a connection", close).await;
     }
 }
 

@@ -20,7 +20,7 @@ use comqc_session::{DeadReason, MessageId, QueueMessage, Received, Sender, Times
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions, QueuePurgeOptions};
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use crate::queue::DeadReasonName;
@@ -93,11 +93,11 @@ impl RabbitQueue {
             let _counts_as_abandoned = self.write_note(&Note { key, ..Note::default() }).await;
         }
         if let Some(intake) = intake.take() {
-            let _may_be_gone = timeout(self.address.limit, intake.link.close()).await;
+            intake.close(self.address.limit).await;
         }
         self.hand.put(Held::Nothing);
         if let Some(publisher) = self.publisher.lock().await.take() {
-            let _may_be_gone = timeout(self.address.limit, publisher.close()).await;
+            publisher.close(self.address.limit).await;
         }
     }
 
@@ -209,12 +209,12 @@ impl RabbitQueue {
             }
             if let Some(intake) = intake.take() {
                 self.hand.put(Held::Nothing);
-                let _may_be_gone = timeout(self.address.limit, intake.link.close()).await;
+                intake.close(self.address.limit).await;
             }
             let channel = self.channel().await?;
             return Browse::consume(channel, &self.address.name(place), self.address.limit, busy).await;
         }
-        Browse::get(self.channel().await?, self.address.name(place), self.address.limit).await
+        Ok(Browse::get(self.channel().await?, self.address.name(place), self.address.limit))
     }
 
     /// Takes a message out of a queue, after it was done with as is to be.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use comqc_session::{MessageId, QueueMessage, Received, Sender, Verdict};
+use comqc_session::{MessageId, QueueMessage, QueueName, Received, Sender, Verdict};
 use rusqlite::{OptionalExtension, Transaction, params};
 use tokio::task;
 use tokio::time::timeout;
@@ -54,7 +54,7 @@ impl Pace {
 
 impl StoredQueue {
     pub(super) fn open(store: &Store, name: &str) -> Result<Self, QueueError> {
-        check_name(name)?;
+        QueueName::new(name).map_err(|error| QueueError::Address(format!("{name:?}: {error}")))?;
         let known = store.inner.read(|tx| {
             let mut known = tx.prepare_cached("SELECT id, name FROM comqc_queue WHERE name = ?1")?;
             Ok(known.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
@@ -233,15 +233,6 @@ impl StoredQueue {
     pub fn count(&self) -> Result<Counts, QueueError> {
         self.inner().count(self.id)
     }
-}
-
-/// Whether a queue can have this name: as [MS-MQMQ] 2.1.1 wants it, and with spaces.
-fn check_name(name: &str) -> Result<(), QueueError> {
-    let forbidden = |c: char| c.is_control() || matches!(c, '\\' | ';' | '+' | ',' | '"');
-    if !(1..=124).contains(&name.chars().count()) || name.contains(forbidden) {
-        return Err(QueueError::Address(format!("{name:?} is not the name of a queue")));
-    }
-    Ok(())
 }
 
 /// A queue in a database file: the [`Queue`] of asynchronous programs. A clone is the same queue.
