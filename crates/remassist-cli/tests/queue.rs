@@ -40,7 +40,8 @@ impl Run {
     }
 
     fn events(&self, name: &str) -> Vec<Value> {
-        let lines = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+        let lines =
+            self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
         lines.into_iter().filter(|line| line["event"] == name).collect()
     }
 
@@ -115,7 +116,8 @@ fn vectors(name: &str) -> Vec<Value> {
 #[test]
 fn calls_are_recorded_listed_shown_and_received() {
     let desk = Desk::new();
-    let id = desk.run(&["record", "calls.json", "--label", "caf\u{e9}", "--priority", "5"]).lines()[0].clone();
+    let id =
+        desk.run(&["record", "calls.json", "--label", "caf\u{e9}", "--priority", "5"]).lines()[0].clone();
     assert!(id["queue"].as_str().unwrap().ends_with("q.db?queue=orders"), "{id}");
     let listed = desk.run(&["list"]).lines();
     assert_eq!(listed.len(), 1);
@@ -181,7 +183,8 @@ fn every_vector_is_sent_and_shown_and_received_as_it_was() {
         std::fs::write(desk.path(&name), from_hex(message["hex"].as_str().unwrap()).unwrap()).unwrap();
         names.push(name);
     }
-    let sent = desk.run(&[&["send"][..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat()).lines();
+    let sent =
+        desk.run(&[&["send"][..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat()).lines();
     assert_eq!(sent.len(), names.len());
     for id in &sent {
         let id = id["id"].as_str().unwrap();
@@ -267,7 +270,10 @@ fn what_fails_waits_in_a_retry_queue_and_can_be_played_again() {
     let retry = &run.events("retry")[0];
     assert_eq!((&retry["retry"], &retry["wait_ms"]), (&json!(0), &json!(3_600_000)));
     let error = retry["error"].as_str().unwrap();
-    assert!(error.starts_with("call 2 of 4, ") && error.ends_with("exit status 7: no such article"), "{error}");
+    assert!(
+        error.starts_with("call 2 of 4, ") && error.ends_with("exit status 7: no such article"),
+        "{error}"
+    );
     assert_eq!(run.events("played").len(), 1);
     assert_eq!(desk.labels("retry-0"), ["poison"]);
     assert_eq!(desk.list("retry-0")[0]["error"], retry["error"]);
@@ -325,13 +331,19 @@ fn messages_are_moved_between_places_and_queues() {
     assert!(desk.labels("main").is_empty());
     let there = desk.run(&["list", "--queue", other]).lines();
     assert_eq!((&there[0]["id"], &there[0]["label"]), (&before, &json!("two")));
-    assert_eq!(desk.run(&["move", &two, "--to", "dead"]).fault(1).split(" in ").next(), Some("there is no message 2"));
+    assert_eq!(
+        desk.run(&["move", &two, "--to", "dead"]).fault(1).split(" in ").next(),
+        Some("there is no message 2")
+    );
     let same = desk.run(&["move", &one, "--to-queue", "sqlite:q.db?queue=orders"]);
     assert_eq!(same.fault(2), "--to-queue is the queue that they are in");
 
     let all = desk.run(&["move", "--all", "--from", "dead", "--to", "main"]).lines();
     assert_eq!(all.len(), 1);
-    assert_eq!(desk.run(&["purge", "--place", "main"]).fault(2), "nobody is there to be asked: --yes removes without asking");
+    assert_eq!(
+        desk.run(&["purge", "--place", "main"]).fault(2),
+        "nobody is there to be asked: --yes removes without asking"
+    );
     assert_eq!(desk.run(&["purge", "--place", "main", "--yes"]).lines()[0]["removed"], 1);
     assert!(desk.run(&["list"]).lines().is_empty());
 }
@@ -339,17 +351,36 @@ fn messages_are_moved_between_places_and_queues() {
 #[test]
 fn properties_travel_with_a_message() {
     let desk = Desk::new();
-    let mut args = vec!["record", "calls.json", "--label", "x", "--priority", "7", "--expires", "90s", "--journal"];
-    args.extend(["--dead-letter", "--application-tag", "9", "--response-queue", "DIRECT=OS:host\\private$\\r"]);
+    let mut args =
+        vec!["record", "calls.json", "--label", "x", "--priority", "7", "--expires", "90s", "--journal"];
+    args.extend([
+        "--dead-letter",
+        "--application-tag",
+        "9",
+        "--response-queue",
+        "DIRECT=OS:host\\private$\\r",
+    ]);
     args.extend(["--correlation", "{812df40e-bd88-11d0-8a6d-00c04fc340ee}\\4"]);
     desk.run(&args).lines();
     let properties = &desk.run(&["show", "--json"]).lines()[0]["properties"].clone();
     assert_eq!(properties["priority"], 7);
     assert_eq!(properties["time_to_be_received"], 90);
-    assert_eq!((&properties["positive_journaling"], &properties["negative_journaling"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        (&properties["positive_journaling"], &properties["negative_journaling"]),
+        (&json!(true), &json!(true))
+    );
     assert_eq!(properties["correlation"]["uniquifier"], 4);
     assert_eq!(desk.play(&["--exec", "true"]).status, 0);
     assert_eq!(desk.labels("journal"), ["x"]);
+    let moniker = format!("queue:Label=by moniker,Priority=1,Journal=MQMSG_JOURNAL/new:{CLASS}");
+    let id = desk.run(&["record", "calls.json", "--priority", "6", "--moniker", &moniker]).lines()[0]["id"]
+        .clone();
+    let told = desk.run(&["show", id.as_str().unwrap(), "--json"]).lines()[0].clone();
+    assert_eq!((&told["label"], &told["properties"]["priority"]), (&json!("by moniker"), &json!(6)));
+    assert_eq!(told["properties"]["positive_journaling"], true);
+    let other = "queue:Label=x/new:{00000000-0000-0000-0000-000000000001}";
+    assert!(desk.run(&["record", "calls.json", "--moniker", other]).fault(1).contains("the moniker names"));
+    assert_eq!(desk.run(&["record", "calls.json", "--moniker", "queue:Nothing=1"]).status, 2);
     let long = "x".repeat(250);
     assert!(desk.run(&["record", "calls.json", "--label", &long]).fault(2).contains("at most 249"));
 }
@@ -363,7 +394,11 @@ fn faults_in_a_list_of_calls_name_call_and_argument() {
         ("/calls/0/method", json!("Nothing"), "call 1: IOrderEntry has no method \"Nothing\""),
         ("/calls/0/interface", json!("IOther"), "call 1: interface \"IOther\" is in no table"),
         ("/calls/0/arguments/order", json!("seven"), "call 1: IOrderEntry.NewOrder: argument order: "),
-        ("/calls/0/arguments", json!({ "order": 7 }), "call 1: IOrderEntry.NewOrder: argument customer is missing"),
+        (
+            "/calls/0/arguments",
+            json!({ "order": 7 }),
+            "call 1: IOrderEntry.NewOrder: argument customer is missing",
+        ),
         ("/calls/0/arguments", json!({ "ordre": 7 }), "call 1: IOrderEntry.NewOrder: argument ordre: "),
         ("/calls/1/arguments/3", json!("12.34567"), "call 2: IOrderEntry.AddLine: argument price: "),
         ("/calls/1/arguments", json!([1, 2, 3, 4, 5]), "call 2: 5 arguments"),
@@ -381,7 +416,10 @@ fn faults_in_a_list_of_calls_name_call_and_argument() {
         desk.write("bad.json", &list);
         let run = desk.run(&["record", "bad.json"]);
         let fault = run.fault(1);
-        assert!(fault.starts_with("bad.json: ") && fault.contains(told.trim_start_matches("call 2: 5")), "{fault}");
+        assert!(
+            fault.starts_with("bad.json: ") && fault.contains(told.trim_start_matches("call 2: 5")),
+            "{fault}"
+        );
         if !told.contains("5 arguments") {
             assert!(fault["bad.json: ".len()..].starts_with(told), "{fault}\nis not {told}");
         }
@@ -405,7 +443,8 @@ fn wrong_addresses_tell_no_secret() {
             assert!(!run.said.contains("hush") && !run.text().contains("hush"), "{}", run.said);
         }
     }
-    let help = desk.command(&["list", "--help"]).env("REMASSIST_QUEUE", "amqp://ann:hush-hush@h/").output().unwrap();
+    let help =
+        desk.command(&["list", "--help"]).env("REMASSIST_QUEUE", "amqp://ann:hush-hush@h/").output().unwrap();
     assert!(!String::from_utf8(help.stdout).unwrap().contains("hush"));
     // A queue to look into is not made.
     assert_eq!(desk.run(&["list", "--queue", "sqlite:none.db?queue=q"]).status, 2);
@@ -542,7 +581,8 @@ fn wrong_usage_is_told() {
 #[test]
 fn the_demonstration_plays_everything_once() {
     let desk = Desk::new();
-    let output = Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", "queue"]).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", "queue"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.ends_with("14 checks, 0 failed\n"), "{text}");
     drop(desk);

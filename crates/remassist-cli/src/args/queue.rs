@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use comqc_msmq::Place;
-use comqc_msmq::session::MessageId;
+use comqc_msmq::session::{MessageId, QueueMoniker};
 use remassist::core::Secret;
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ pub struct PropertyArgs {
     /// Properties as COM+ takes them: queue:Label=..,Priority=..,MaxTimeToReceive=..,Journal=../new:CLSID. What it says of the
     /// queue's place is not used; options that are given beside it go first.
     #[arg(long, value_name = "MONIKER")]
-    pub moniker: Option<String>,
+    pub moniker: Option<QueueMoniker>,
     /// A text for people, at most 249 characters.
     #[arg(long)]
     pub label: Option<String>,

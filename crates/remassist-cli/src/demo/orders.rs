@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use comqc_msmq::session::{
-    CallError, Interface, MessageId, PlayedCall, Playback, PlaybackKind, Player, PlayerOptions, RetryScheme,
+    CallError, Interface, MessageId, Playback, PlaybackKind, PlayedCall, Player, PlayerOptions, RetryScheme,
 };
 use comqc_msmq::sqlite::rusqlite::{Connection, Transaction, params};
 use comqc_msmq::sqlite::{Inbox, Once, SqliteQueue};

@@ -31,7 +31,10 @@ pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
     let queue = fits(SqliteQueue::open(&orders::address(folder)))?;
-    writeln!(out, "recorder: NewOrder, AddLine, AddLine (IOrderEntry, NDR) and Submit (IDispatch) for each of {ORDERS} orders")?;
+    writeln!(
+        out,
+        "recorder: NewOrder, AddLine, AddLine (IOrderEntry, NDR) and Submit (IDispatch) for each of {ORDERS} orders"
+    )?;
     for number in 1..=ORDERS {
         fits(queue.send(fits(order(number)?)?).await)?;
     }
@@ -54,7 +57,10 @@ pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
     check("what it had played is kept, and nothing of the message in hand", taken == range(1..KILLED_AT));
     tell(&queue, out).await?;
 
-    writeln!(out, "message 1 is sent once more, with its identifier, as a broker would that has missed an answer")?;
+    writeln!(
+        out,
+        "message 1 is sent once more, with its identifier, as a broker would that has missed an answer"
+    )?;
     fits(queue.forward(first).await)?;
     writeln!(out, "player 2 starts; order {POISON} is for {UNOBTAINIUM}")?;
     let mut player = Player::start(folder, 2, None)?;
@@ -68,8 +74,12 @@ pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
     tell(&queue, out).await?;
 
     let count = |part: &str| heard.iter().filter(|line| line.contains(part)).count();
-    check("the new player knew that another one had died with the message", count("a player has died with it") == 1);
-    let wanted: Vec<i64> = range(1..ORDERS + 1).into_iter().filter(|number| *number != i64::from(POISON)).collect();
+    check(
+        "the new player knew that another one had died with the message",
+        count("a player has died with it") == 1,
+    );
+    let wanted: Vec<i64> =
+        range(1..ORDERS + 1).into_iter().filter(|number| *number != i64::from(POISON)).collect();
     let taken = numbers(&db, "SELECT number FROM orders WHERE submitted = 1 ORDER BY place")?;
     check("every order was taken once, in the order in which they were recorded", taken == wanted);
     let lines = numbers(&db, "SELECT count(*) FROM lines GROUP BY number ORDER BY number")?;
@@ -93,7 +103,10 @@ pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
             && one.dead == Some(DeadReasonName(DeadReason::Exhausted)) && one.error.is_some()),
     );
     let left = fits(queue.count().await)?;
-    check("nothing else is left", left.main == 0 && left.retry.iter().all(|count| *count == 0) && left.dead == 1);
+    check(
+        "nothing else is left",
+        left.main == 0 && left.retry.iter().all(|count| *count == 0) && left.dead == 1,
+    );
     Ok(checks)
 }
 
@@ -121,7 +134,11 @@ fn order(number: u32) -> Result<Result<QueueMessage, &'static str>, Failure> {
     let long = |number: i64| Variant::Scalar(Scalar::I4(i32::try_from(number).unwrap_or(i32::MAX)));
     let text = |text: &str| Variant::Bstr(Some(Bstr::new(text)));
     let id = long(number.into());
-    fits(recorder.call_method(&table, "NewOrder", &[id.clone(), text(&format!("Customer \u{2116} {number}"))]))?;
+    fits(recorder.call_method(
+        &table,
+        "NewOrder",
+        &[id.clone(), text(&format!("Customer \u{2116} {number}"))],
+    ))?;
     for (index, (quantity, price)) in lines(number.into()).into_iter().enumerate() {
         let article = if number == POISON && index == 1 { UNOBTAINIUM } else { "Difference engine, brass" };
         let line = [id.clone(), text(article), long(quantity), Variant::Scalar(Scalar::Currency(price))];

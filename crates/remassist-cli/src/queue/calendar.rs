@@ -96,9 +96,10 @@ pub fn to_days(is_date: bool, value: &mut Value) -> Result<(), String> {
             && text.parse::<f64>().is_err()
         {
             let days = to_ole(text);
-            *date = json!(days.ok_or_else(|| {
-                format!("{text:?} is no date like 2026-11-21 or 2026-11-21T20:15:00")
-            })?);
+            *date =
+                json!(days.ok_or_else(|| {
+                    format!("{text:?} is no date like 2026-11-21 or 2026-11-21T20:15:00")
+                })?);
         }
         Ok(())
     })

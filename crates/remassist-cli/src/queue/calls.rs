@@ -22,7 +22,8 @@ impl Tables {
         let mut tables = Self::default();
         for file in files {
             let fault = |text: String| Failure::Input(format!("{}: {text}", file.display()));
-            let value: Value = serde_json::from_slice(&input::read(file)?).map_err(|e| fault(e.to_string()))?;
+            let value: Value =
+                serde_json::from_slice(&input::read(file)?).map_err(|e| fault(e.to_string()))?;
             let value = match value {
                 Value::Array(_) => json!({ "interfaces": value }),
                 one if one.get("iid").is_some() => json!({ "interfaces": [one] }),
@@ -195,13 +196,19 @@ pub fn arguments(method: &Method, told: &Value) -> Result<Vec<Variant<'static>>,
             }
         }
         Value::Array(items) => {
-            return Err(format!("{} arguments; {} has {} parameters", items.len(), method.name, parameters.len()));
+            return Err(format!(
+                "{} arguments; {} has {} parameters",
+                items.len(),
+                method.name,
+                parameters.len()
+            ));
         }
         Value::Object(members) => {
             for (name, value) in members {
                 let place = parameters.iter().position(|parameter| parameter.name.eq_ignore_ascii_case(name));
                 let place = place.and_then(|place| values.get_mut(place));
-                *place.ok_or_else(|| format!("argument {name}: {} has no such parameter", method.name))? = Some(value);
+                *place.ok_or_else(|| format!("argument {name}: {} has no such parameter", method.name))? =
+                    Some(value);
             }
         }
         _ => return Err("arguments is an array, or an object by name".to_owned()),

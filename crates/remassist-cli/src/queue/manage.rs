@@ -208,7 +208,9 @@ pub async fn requeue(args: &RequeueArgs, out: &mut dyn Write) -> Result<(), Fail
     } else {
         find(&*queue, &args.ids, args.from).await?
     };
-    if let Some((place, id)) = messages.iter().find(|(place, _)| matches!(place, Place::Main | Place::Journal)) {
+    if let Some((place, id)) =
+        messages.iter().find(|(place, _)| matches!(place, Place::Main | Place::Journal))
+    {
         return Err(Failure::Input(format!("message {} is at {place}: it is not requeued", told::id(*id))));
     }
     moved(&*queue, &messages, &Goal::Place(Place::Main), args.printed, out).await

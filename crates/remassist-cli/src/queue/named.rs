@@ -43,7 +43,9 @@ impl Pages {
             return Ok(Vec::new());
         }
         let mut page = match queue.list(self.place, self.after, most).await {
-            Err(QueueError::NotFound(_)) if self.after.is_some() => queue.list(self.place, None, PAGE).await?,
+            Err(QueueError::NotFound(_)) if self.after.is_some() => {
+                queue.list(self.place, None, PAGE).await?
+            }
             page => page?,
         };
         self.after = page.last().map_or(self.after, |last| Some(last.id));
@@ -91,7 +93,9 @@ pub async fn find(
             [one, rest @ ..] if rest.iter().all(|(place, id)| *place == Place::Journal && *id == one.1) => {
                 Ok(*one)
             }
-            _ => Err(Failure::Input(format!("several messages are {named}{at}: tell the place or the whole id"))),
+            _ => Err(Failure::Input(format!(
+                "several messages are {named}{at}: tell the place or the whole id"
+            ))),
         })
         .collect()
 }

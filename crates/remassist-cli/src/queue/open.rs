@@ -70,6 +70,8 @@ async fn open(url: &Secret<String>, existing: bool) -> Result<Opened, Failure> {
             Err(Failure::Usage("this program was built without RabbitMQ (feature rabbitmq)".to_owned()))
         }
         // The text may hold a password wherever it is not understood.
-        _ => Err(Failure::Usage("a queue is sqlite:FILE?queue=NAME or amqp://HOST/VHOST?queue=NAME".to_owned())),
+        _ => Err(Failure::Usage(
+            "a queue is sqlite:FILE?queue=NAME or amqp://HOST/VHOST?queue=NAME".to_owned(),
+        )),
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use comqc_msmq::session::{
-    CallError, Claims, PlayUnauthenticated, Playback, PlaybackKind, PlayedCall, Player,
-    PlayerOptions, Received, Refused, RetryScheme, SecurityPolicy, Verdict,
+    CallError, Claims, PlayUnauthenticated, Playback, PlaybackKind, PlayedCall, Player, PlayerOptions,
+    Received, Refused, RetryScheme, SecurityPolicy, Verdict,
 };
 use comqc_msmq::{Delivery, Handler, Listener, ListenerOptions, Outcome, Snapshot};
 use remassist::comqc::Sid;

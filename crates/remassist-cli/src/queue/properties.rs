@@ -1,6 +1,7 @@
 //! Properties of messages, as options tell them.
 
-use comqc_msmq::session::Properties;
+use comqc_msmq::session::{MonikerClass, Properties, QueueMoniker};
+use uuid::Uuid;
 
 use crate::Failure;
 use crate::args::PropertyArgs;
@@ -9,20 +10,28 @@ use crate::args::PropertyArgs;
 const LABEL: usize = 249;
 
 impl PropertyArgs {
-    /// The properties; those that are not told are those of a recorded message.
-    /// The class that the moniker names.
-    pub fn target(&self) -> Result<Option<uuid::Uuid>, Failure> {
-        Ok(None)
+    /// That a message is for the class that the moniker names.
+    pub fn check_target(&self, target: Uuid) -> Result<(), String> {
+        match self.moniker.as_ref().map(|moniker| &moniker.class) {
+            Some(MonikerClass::Clsid(named)) if *named != target => {
+                Err(format!("the calls are for {}, the moniker names {}", target.braced(), named.braced()))
+            }
+            // Which class a ProgID is, only a registry knows.
+            _ => Ok(()),
+        }
     }
 
+    /// The properties; those that are not told are those of a recorded message.
     pub fn read(&self) -> Result<Properties, Failure> {
-        let mut properties = Properties::default();
+        let mut properties = self.moniker.as_ref().map(QueueMoniker::properties).unwrap_or_default();
         if let Some(label) = &self.label {
             properties.label.clone_from(label);
         }
         let len = properties.label.encode_utf16().count();
         if len > LABEL {
-            return Err(Failure::Usage(format!("the label has {len} characters of UTF-16; at most {LABEL} are allowed")));
+            return Err(Failure::Usage(format!(
+                "the label has {len} characters of UTF-16; at most {LABEL} are allowed"
+            )));
         }
         properties.priority = self.priority.unwrap_or(properties.priority);
         if let Some(expires) = self.expires {

@@ -17,10 +17,14 @@ use crate::{Failure, output};
 pub async fn receive(args: &ReceiveArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let raw = args.dir.is_none() && !args.printed.json;
     if raw && args.most > 1 {
-        return Err(Failure::Usage("several bodies cannot follow each other: --dir DIR or --json".to_owned()));
+        return Err(Failure::Usage(
+            "several bodies cannot follow each other: --dir DIR or --json".to_owned(),
+        ));
     }
     if raw && io::stdout().is_terminal() {
-        return Err(Failure::Usage("a body is nothing for a terminal: --dir DIR, --json, or > FILE".to_owned()));
+        return Err(Failure::Usage(
+            "a body is nothing for a terminal: --dir DIR, --json, or > FILE".to_owned(),
+        ));
     }
     let queue = open::existing(&args.queue.url).await?;
     let taken = take(args, raw, &*queue, out).await;

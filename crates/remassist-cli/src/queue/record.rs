@@ -25,8 +25,10 @@ pub async fn record(args: &RecordArgs, out: &mut dyn Write) -> Result<(), Failur
     }
     let properties = args.properties.read()?;
     let list = input::read(file)?;
-    let message = message(&list, RecorderOptions { properties, ..RecorderOptions::default() });
-    let message = message.map_err(|e| Failure::Input(format!("{}: {e}", file.display())))?;
+    let options = RecorderOptions { properties, ..RecorderOptions::default() };
+    let (target, message) =
+        message(&list, options).map_err(|e| Failure::Input(format!("{}: {e}", file.display())))?;
+    args.properties.check_target(target).map_err(Failure::Input)?;
     if let Some(path) = &args.output {
         write(path, &message.body, out)?;
     }
@@ -52,15 +54,16 @@ pub fn write(path: &Path, body: &[u8], out: &mut dyn Write) -> Result<(), Failur
     Ok(out.write_all(body)?)
 }
 
-/// The message that a list of calls tells.
-pub fn message(list: &[u8], options: RecorderOptions) -> Result<QueueMessage, String> {
+/// The class that a list of calls is for, and the message that it tells.
+fn message(list: &[u8], options: RecorderOptions) -> Result<(Uuid, QueueMessage), String> {
     let list: Value = serde_json::from_slice(list).map_err(|e| e.to_string())?;
     let members = list.as_object().ok_or("a list of calls is an object with target and calls")?;
     let known = ["target", "partition", "interfaces", "lcid", "security", "calls"];
     only(members, &known)?;
     let target = members.get("target").ok_or("target is missing: the CLSID of the object that is called")?;
     let lcid = language(members)?.unwrap_or(options.lcid);
-    let mut recorder = Recorder::new(guid("target", target)?, options);
+    let target = guid("target", target)?;
+    let mut recorder = Recorder::new(target, options);
     if let Some(partition) = members.get("partition").filter(|partition| !partition.is_null()) {
         recorder = recorder.in_partition(guid("partition", partition)?);
     }
@@ -82,7 +85,8 @@ pub fn message(list: &[u8], options: RecorderOptions) -> Result<QueueMessage, St
         })?;
     }
     let message = recorder.finish().map_err(|e| e.to_string())?;
-    message.ok_or_else(|| "there are no calls: nothing would be sent".to_owned())
+    let message = message.ok_or_else(|| "there are no calls: nothing would be sent".to_owned());
+    message.map(|message| (target, message))
 }
 
 /// What is wrong with a call.
@@ -128,9 +132,12 @@ fn call(
         return Ok(recorder.call_marshaled(iid, number, data)?);
     }
     only(members, &["interface", "iid", "method", "number", "arguments", "security"])?;
-    let table = tables.interface(interface).ok_or_else(|| format!("interface {interface:?} is in no table"))?;
+    let table =
+        tables.interface(interface).ok_or_else(|| format!("interface {interface:?} is in no table"))?;
     let named = method.as_str().and_then(|name| table.method(name, MethodKind::Method));
-    let found = named.or_else(|| table.by_number(number?)).ok_or_else(|| format!("{interface} has no method {method}"))?;
+    let found = named
+        .or_else(|| table.by_number(number?))
+        .ok_or_else(|| format!("{interface} has no method {method}"))?;
     let none = Value::Array(Vec::new());
     let at = |e: String| format!("{}.{}: {e}", table.name(), found.name);
     let arguments = arguments(found, members.get("arguments").unwrap_or(&none)).map_err(at)?;
@@ -157,7 +164,8 @@ fn dispatch(
     if let Some(name) = member.as_str() {
         only(members, &["dispatch", "dispid", "kind", "lcid", "arguments", "security"])?;
         let method = tables.dispatched(name, kind);
-        let method = method.ok_or_else(|| format!("no table has a method {name:?} of this kind with a DISPID"))?;
+        let method =
+            method.ok_or_else(|| format!("no table has a method {name:?} of this kind with a DISPID"))?;
         let at = |e: String| format!("{}: {e}", method.name);
         let mut arguments = arguments(method, told).map_err(at)?;
         // What is left out at the end need not be told.
@@ -178,7 +186,8 @@ fn dispatch(
     let mut named = Vec::new();
     let told = members.get("named").map(|told| told.as_object().ok_or("named is an object".to_owned()));
     for (name, value) in told.transpose()?.into_iter().flatten() {
-        let id = name.parse().map_err(|_| format!("argument {name}: with a DISPID, names are numbers, too"))?;
+        let id =
+            name.parse().map_err(|_| format!("argument {name}: with a DISPID, names are numbers, too"))?;
         named.push((id, read_argument(value).map_err(|e| format!("argument {name}: {e}"))?));
     }
     if kind.is_put() && arguments.is_empty() && named.is_empty() {
@@ -205,5 +214,7 @@ fn only(members: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
 
 fn guid(what: &str, value: &Value) -> Result<Uuid, String> {
     let guid = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
-    guid.ok_or_else(|| format!("{what} is a GUID, as \"{{812df40e-bd88-11d0-8a6d-00c04fc340ee}}\", not {value}"))
+    guid.ok_or_else(|| {
+        format!("{what} is a GUID, as \"{{812df40e-bd88-11d0-8a6d-00c04fc340ee}}\", not {value}")
+    })
 }

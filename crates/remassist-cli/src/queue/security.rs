@@ -46,7 +46,8 @@ pub fn read(value: &Value) -> Result<SecurityData<'static>, String> {
         caller.push(Property::impersonation_level(ImpersonationLevel(impersonation)));
     }
     if let Some(sid) = text(members, "sid")? {
-        let sid: Sid<'static> = sid.parse().map_err(|_| format!("{sid:?} is no SID like S-1-5-21-1-2-3-1001"))?;
+        let sid: Sid<'static> =
+            sid.parse().map_err(|_| format!("{sid:?} is no SID like S-1-5-21-1-2-3-1001"))?;
         caller.push(Property::sid(&sid));
     }
     if let Some(account) = text(members, "account")? {

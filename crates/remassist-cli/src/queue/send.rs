@@ -36,17 +36,13 @@ fn body(file: &Path, args: &SendArgs) -> Result<Vec<u8>, Failure> {
     if args.force {
         return Ok(body);
     }
-    let fault = |text: String| Failure::Input(format!("{}: {text}; --force sends it as it is", file.display()));
+    let fault =
+        |text: String| Failure::Input(format!("{}: {text}; --force sends it as it is", file.display()));
     let message = Message::decode_strict(&body).map_err(|error| {
         let rule = rule_of(error.kind()).map_or_else(String::new, |rule| format!(" ({rule})"));
         fault(format!("{error}{rule}"))
     })?;
-    if let Some(target) = args.properties.target()?
-        && target != message.container.target_id
-    {
-        let told = message.container.target_id;
-        return Err(fault(format!("the calls are for {}, the moniker names {}", told.braced(), target.braced())));
-    }
+    args.properties.check_target(message.container.target_id).map_err(fault)?;
     Ok(body)
 }
 

@@ -70,7 +70,8 @@ impl<'m> Shown<'m> {
         if let Err(error) = check_extension(&received.message.properties.extension) {
             message = message.map_err(|fault| format!("{fault}; {error}"));
         }
-        let mut trace = message.as_mut().map(|message| std::mem::take(&mut message.trace)).unwrap_or_default();
+        let mut trace =
+            message.as_mut().map(|message| std::mem::take(&mut message.trace)).unwrap_or_default();
         let mut calls = Vec::new();
         let reader = Reader::with_options(body, &options());
         for (index, found) in reader.into_iter().flatten().map_while(Result::ok).enumerate() {
@@ -82,7 +83,11 @@ impl<'m> Shown<'m> {
             }
             // The parameters are part of the body, so this is where they stand in it.
             let offset = body.len().saturating_sub(rest_from(body, found.data));
-            splice(&mut trace, offset, parameters(found.interface_id, found.method_number, found.data, tables));
+            splice(
+                &mut trace,
+                offset,
+                parameters(found.interface_id, found.method_number, found.data, tables),
+            );
             calls.push((offset, told));
         }
         Self { received, message, calls, trace }
@@ -142,10 +147,14 @@ impl<'m> Shown<'m> {
                 _ => String::new(),
             };
             let arguments = match call.get("arguments") {
-                Some(Value::Object(members)) => {
-                    members.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ")
+                Some(Value::Object(members)) => members
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {value}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                Some(Value::Array(items)) => {
+                    items.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
                 }
-                Some(Value::Array(items)) => items.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
                 _ => "no table tells the arguments: --interfaces".to_owned(),
             };
             let line = format!("call {}: {name}({arguments})", index.saturating_add(1));
