@@ -6,6 +6,7 @@ mod hand;
 #[cfg(feature = "internals")]
 pub mod headers;
 #[cfg(not(feature = "internals"))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
 mod headers;
 mod link;
 
@@ -24,7 +25,7 @@ use uuid::Uuid;
 
 use crate::queue::DeadReasonName;
 use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
-use address::Address;
+use address::{Address, Kind};
 use browse::Browse;
 use hand::{Hand, Held, Intake, Note};
 use headers::{Fate, short};
@@ -34,7 +35,7 @@ use link::{Link, look, within};
 /// without a bound on their depth.
 const FRAME_MAX: u32 = 32 * 1024;
 /// How long a message may take that the broker says is there.
-const ON_ITS_WAY: Duration = Duration::from_secs(5);
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// A queue of a RabbitMQ broker with its retry queues, dead queue and journal; feature `rabbitmq`.
 ///
@@ -194,14 +195,15 @@ impl RabbitQueue {
         note.write(&channel, &self.address.attempts(), self.address.limit).await
     }
 
-    /// A look into a queue. The main queue gives its messages to its receiver only: with none there, this is it.
+    /// A look into a queue. The main queue gives its messages to its receiver only: with none there, this is it. A quorum
+    /// queue would then put a message that fails behind all that were looked at.
     async fn browse(&self, place: Place) -> Result<Browse, QueueError> {
         if place == Place::Main {
-            let busy = || {
-                QueueError::Unsupported(
-                    "somebody receives from it, and RabbitMQ then shows its messages to nobody else".into(),
-                )
-            };
+            let refused = |why: &str| QueueError::Unsupported(why.into());
+            if self.address.kind == Kind::Quorum {
+                return Err(refused("a quorum queue cannot show its messages without changing their order"));
+            }
+            let busy = || refused("somebody receives from it, and it shows its messages to nobody else");
             let mut intake = self.intake.try_lock().map_err(|_| busy())?;
             if self.hand.is_out() {
                 return Err(busy());
