@@ -10,6 +10,7 @@ const NO_STD: &[(&str, &str)] = &[
     ("ra-channel", ""),
     ("ra-channel", "crypto"),
     ("comqc-format", ""),
+    ("comqc-session", ""),
     ("dce-rpc", ""),
     ("ndr-oaut", ""),
     ("ra-dcom", ""),
