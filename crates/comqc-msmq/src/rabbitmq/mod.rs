@@ -2,6 +2,11 @@
 
 mod address;
 mod browse;
+#[cfg(feature = "internals")]
+pub mod guard;
+#[cfg(not(feature = "internals"))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
+mod guard;
 mod hand;
 #[cfg(feature = "internals")]
 pub mod headers;
@@ -31,9 +36,6 @@ use hand::{Hand, Held, Intake, Note};
 use headers::{Fate, short};
 use link::{Link, look, within};
 
-/// Bytes of a frame: room for the headers that are sent, and no more, since the client library reads nested tables
-/// without a bound on their depth.
-const FRAME_MAX: u32 = 32 * 1024;
 /// How long a message may take that the broker says is there.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
