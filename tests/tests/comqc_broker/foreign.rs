@@ -8,7 +8,7 @@ use comqc_msmq::{Place, Queue};
 use serde_json::{Value, json};
 use testkit::broker::Broker;
 
-use super::{counts, done, is_empty, label, message, next, open, plays, run, send};
+use super::{done, is_empty, label, message, next, open, plays, run, send};
 
 /// The lines that it prints; `None` where there is no pika.
 fn pika(broker: &Broker, what: &str, queue: &str, lines: &[Value]) -> Option<Vec<Value>> {
