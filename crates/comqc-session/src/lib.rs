@@ -3,11 +3,43 @@
 
 extern crate alloc;
 
+mod dispatch;
+mod format_names;
+mod interface;
 mod message;
+mod moniker;
+mod names;
+mod object;
+#[cfg(feature = "serde")]
+mod plain;
+mod playback;
+mod played;
+mod player;
+mod policy;
+mod recorder;
+mod scheme;
+mod types;
+mod value;
 mod verdict;
 
+pub use dispatch::{Argument, Invocation, MethodKind};
+pub use format_names::{Address, DirectName, DirectQueue, FormatName, FormatNames, MachineQueue};
+pub use interface::{
+    ArgumentError, Direction, Interface, InterfaceError, InterfaceProblem, Method, NotQueueable, Parameter,
+};
 pub use message::{
     AckFlags, DeliveryGuarantee, EncryptionAlgorithm, HashAlgorithm, MessageClass, MessageId, MessageIdError,
     PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, SignatureLevel, Timestamp,
 };
+pub use moniker::{Destination, Lifetime, MonikerClass, MonikerError, QueueMoniker};
+pub use names::{LocalName, Member, Name, NameError, PathName, QueueName};
+pub use object::{Object, ObjectCodecs, ObjectError};
+pub use playback::{AfterFailure, CallError, Component, Playback, PlaybackKind};
+pub use played::{NamedCall, PlayedCall};
+pub use player::{Player, PlayerOptions};
+pub use policy::{AuthenticatedSender, Claims, PlayUnauthenticated, Refused, SecurityPolicy};
+pub use recorder::{RecordError, RecordProblem, Recorder, RecorderOptions};
+pub use scheme::RetryScheme;
+pub use types::{ScalarType, Type, TypeError};
+pub use value::{Plain, ValueError};
 pub use verdict::{DeadReason, Verdict};

@@ -38,6 +38,8 @@ pub enum DeadReason {
     UnknownTarget,
     /// The policy refuses its security properties.
     Security,
+    /// An object in its arguments is of a class that nobody has registered ([MC-COMQC] 2.2.6.1.5).
+    UnknownObject,
     /// The component failed in every round.
     Exhausted,
     /// Players died while they had it.
@@ -55,6 +57,7 @@ impl DeadReason {
         Self::Malformed,
         Self::UnknownTarget,
         Self::Security,
+        Self::UnknownObject,
         Self::Exhausted,
         Self::Abandoned,
         Self::Expired,
@@ -69,6 +72,7 @@ impl DeadReason {
             Self::Malformed => "malformed",
             Self::UnknownTarget => "unknown-target",
             Self::Security => "security",
+            Self::UnknownObject => "unknown-object",
             Self::Exhausted => "exhausted",
             Self::Abandoned => "abandoned",
             Self::Expired => "expired",

@@ -26,7 +26,10 @@ macro_rules! scalars {
             }
 
             /// Reads a value of a type; `None` when the type is none of these.
-            pub(crate) fn read<'a>(
+            ///
+            /// # Errors
+            /// When the bytes end, or the value breaks a rule under a strict policy.
+            pub fn read<'a>(
                 vt: VarType,
                 r: &mut Reader<'_, 'a>,
                 at: &'static At,
@@ -38,11 +41,13 @@ macro_rules! scalars {
             }
 
             /// Whether a type is one of these.
-            pub(crate) fn has(vt: VarType) -> bool {
+            #[must_use]
+            pub fn has(vt: VarType) -> bool {
                 matches!(vt, $(VarType::$vt)|*)
             }
 
-            pub(crate) fn write(&self, w: &mut Writer<'_>, at: &'static At) {
+            /// Writes the value.
+            pub fn write(&self, w: &mut Writer<'_>, at: &'static At) {
                 match self {
                     $(Self::$name(value) => w.value(value, at),)*
                 }

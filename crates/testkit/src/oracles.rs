@@ -2,6 +2,7 @@
 
 mod channel;
 mod comqc;
+mod comqc_names;
 mod connstring;
 mod core;
 mod dcom;
@@ -23,6 +24,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
     [
         channel::ALL,
         comqc::ALL,
+        comqc_names::ALL,
         connstring::ALL,
         core::ALL,
         dcom::ALL,
