@@ -1,6 +1,6 @@
 //! Which messages a queue takes.
 
-use comqc_session::QueueMessage;
+use comqc_session::{PrivacyLevel, Properties, QueueMessage, SignatureLevel};
 
 use crate::QueueError;
 
@@ -10,11 +10,25 @@ pub const MAX_MESSAGE: usize = 0x0040_0000;
 /// The most characters of a label, in UTF-16 ([MS-MQDMPR] 3.1.1.12).
 const MAX_LABEL: usize = 249;
 
-/// Whether a message can be carried.
+/// Whether a message can be sent as its sender wants it.
 ///
 /// # Errors
-/// [`QueueError::Unsendable`] for a label, a priority, or a size that no queue takes.
+/// [`QueueError::Unsendable`] for a label, a priority, or a size that no queue takes; and where the message is to be
+/// encrypted or signed, since queues keep it as it is.
 pub fn check(message: &QueueMessage) -> Result<(), QueueError> {
+    let Properties { privacy, signature_level, .. } = message.properties;
+    let wrong = if privacy != PrivacyLevel::NONE {
+        "it is to be encrypted, which this queue does not"
+    } else if signature_level != SignatureLevel::NONE {
+        "it is to be signed, which this queue does not"
+    } else {
+        return check_carried(message);
+    };
+    Err(QueueError::Unsendable(wrong.into()))
+}
+
+/// Whether a message that was sent elsewhere can be carried.
+pub(crate) fn check_carried(message: &QueueMessage) -> Result<(), QueueError> {
     let properties = &message.properties;
     let texts = [&properties.label, &properties.administration_queue, &properties.response_queue];
     let size = texts

@@ -138,7 +138,7 @@ fn names_that_no_queue_can_have_are_refused() {
     }
     for name in [
         "Order Entry",
-        "ähre",
+        "a/b",
         "a'; DROP TABLE x -- ".trim_end_matches(' ').replace(';', ":").as_str(),
         &"x".repeat(124),
     ] {

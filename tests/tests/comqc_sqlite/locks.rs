@@ -46,6 +46,19 @@ fn a_settled_delivery_ends_nothing_when_it_is_dropped() {
 }
 
 #[test]
+fn a_delivery_of_another_store_settles_nothing() {
+    let place = place();
+    let (queue, other) = (place.queue(), place.store().queue("Other").unwrap());
+    send(&queue, "a");
+    send(&other, "b");
+    let (a, b) = (take(&queue).unwrap(), take(&other).unwrap());
+    assert!(matches!(other.settle(&a, &Verdict::Done), Err(QueueError::Locked(_))));
+    queue.settle(&a, &Verdict::Return).unwrap();
+    other.settle(&b, &Verdict::Done).unwrap();
+    assert_eq!(play_all(&queue), ["a"]);
+}
+
+#[test]
 fn a_locked_message_is_left_alone_by_hand() {
     let place = place();
     let (queue, other) = (place.queue(), place.queue());

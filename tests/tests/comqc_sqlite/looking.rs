@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comqc_msmq::{Counts, Place, QueueError};
-use comqc_session::{DeadReason, MessageId, Verdict};
+use comqc_session::{DeadReason, MessageId, PrivacyLevel, Received, Sender, SignatureLevel, Verdict};
 
 use crate::common::{labels, message, place, play_all, send, take};
 
@@ -194,6 +194,18 @@ fn what_nobody_can_carry_is_refused() {
     big.body = vec![0; 4 << 20].into();
     expect_test::expect!["the message cannot be sent: it has 4194323 bytes; 4194304 are the most"]
         .assert_eq(&refused(&big));
+    let mut secret = message("secret");
+    secret.properties.privacy = PrivacyLevel::BASE;
+    expect_test::expect!["the message cannot be sent: it is to be encrypted, which this queue does not"]
+        .assert_eq(&refused(&secret));
+    secret.properties.privacy = PrivacyLevel::NONE;
+    secret.properties.signature_level = SignatureLevel::SIG30;
+    expect_test::expect!["the message cannot be sent: it is to be signed, which this queue does not"]
+        .assert_eq(&refused(&secret));
+    // Where it was sent, it was signed.
+    let (id, sender, sent) = (MessageId::NIL, Sender::default(), place.clock.now());
+    let signed = Received { id, message: secret, sender, sent, round: 0, failures: 0, abandoned: 0 };
+    queue.forward(&signed).unwrap();
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod files;
 mod locks;
 mod looking;
 mod once;
+mod processes;
 mod waiting;

@@ -58,7 +58,8 @@ pub(super) fn sql(error: &rusqlite::Error, path: &Path) -> QueueError {
         {
             QueueError::Full(format!("{shown}: the system does not let the file grow ({error})"))
         }
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+        // The file was opened before; now it is what belongs beside it.
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
             QueueError::ReadOnly { path: path.into(), reason: error.to_string() }
         }
         ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => {

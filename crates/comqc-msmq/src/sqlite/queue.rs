@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::address::SqliteAddress;
 use super::row::{self, int};
 use super::store::{Durability, Inner, Mode, Store};
-use crate::check::check;
+use crate::check::{check, check_carried};
 use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
 
 /// A queue of a [`Store`], whose functions block. A clone is the same queue.
@@ -131,7 +131,7 @@ impl StoredQueue {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn forward(&self, received: &Received) -> Result<(), QueueError> {
-        check(&received.message)?;
+        check_carried(&received.message)?;
         self.inner().write(Durability::Disk, |tx| {
             let known = tx
                 .prepare_cached(

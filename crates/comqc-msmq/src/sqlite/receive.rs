@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use comqc_session::{DeadReason, MessageId, Timestamp, Verdict};
@@ -48,27 +49,27 @@ enum State {
 
 /// The locks of a store, by what [`Delivery::lock`] knows them by.
 #[derive(Debug, Default)]
-pub(super) struct Leases {
-    last: u64,
-    all: HashMap<u64, Lease>,
-}
+pub(super) struct Leases(HashMap<u64, Lease>);
+
+/// The last lock of this process. No two stores know two deliveries by the same one.
+static LAST: AtomicU64 = AtomicU64::new(0);
 
 impl Leases {
     fn add(&mut self, lease: Lease) -> u64 {
-        self.last = self.last.wrapping_add(1);
-        self.all.insert(self.last, lease);
-        self.last
+        let lock = LAST.fetch_add(1, Ordering::Relaxed);
+        self.0.insert(lock, lease);
+        lock
     }
 
     /// The lock of a message that was locked last.
     fn of(&self, seq: i64, holder: i64) -> Option<Lease> {
-        let own = self.all.iter().filter(|(_, lease)| lease.seq == seq && lease.holder == holder);
+        let own = self.0.iter().filter(|(_, lease)| lease.seq == seq && lease.holder == holder);
         own.max_by_key(|(lock, _)| **lock).map(|(_, lease)| *lease)
     }
 
     /// Says at which stage a delivery is.
     fn set(&mut self, lock: u64, state: State) {
-        if let Some(lease) = self.all.get_mut(&lock) {
+        if let Some(lease) = self.0.get_mut(&lock) {
             lease.state = state;
         }
     }
@@ -217,7 +218,7 @@ impl Inner {
             Ok(Some(received))
         });
         if let (Err(_), Some(lock)) = (&taken, lock) {
-            locked(&self.leases).all.remove(&lock);
+            locked(&self.leases).0.remove(&lock);
         }
         let (Some(received), Some(lock)) = (taken?, lock) else { return Ok(None) };
         if new.is_some() {
@@ -236,7 +237,7 @@ impl Inner {
     fn dropped(self: &Arc<Self>, lock: u64) {
         let queue = {
             let mut leases = locked(&self.leases);
-            let Some(lease) = leases.all.get_mut(&lock) else { return };
+            let Some(lease) = leases.0.get_mut(&lock) else { return };
             match lease.state {
                 State::Offered => lease.state = State::Dropped { abandoned: false },
                 State::Playing => lease.state = State::Dropped { abandoned: true },
@@ -248,7 +249,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let end = move || {
             if inner.write(Durability::Process, |tx| live_lock(tx, &inner, queue)).is_ok() {
-                locked(&inner.leases).all.remove(&lock);
+                locked(&inner.leases).0.remove(&lock);
                 inner.signal.tell();
             }
         };
@@ -285,7 +286,7 @@ impl Inner {
             }
             Ok(())
         })?;
-        locked(&self.leases).all.remove(&lock);
+        locked(&self.leases).0.remove(&lock);
         self.signal.tell();
         Ok(())
     }
@@ -304,14 +305,14 @@ impl Inner {
             done(tx, lease)?;
             Ok(value)
         })?;
-        locked(&self.leases).all.remove(&lock);
+        locked(&self.leases).0.remove(&lock);
         self.signal.tell();
         Ok(value)
     }
 
     /// Ends the lock of a delivery, which must still be there.
     fn claim(&self, tx: &Transaction<'_>, lock: u64, id: MessageId) -> Result<Lease, Fault> {
-        let lease = locked(&self.leases).all.get(&lock).copied();
+        let lease = locked(&self.leases).0.get(&lock).copied();
         match lease {
             Some(lease) if unlock(tx, lease.queue, lease.seq, lease.holder)? => Ok(lease),
             _ => Err(QueueError::Locked(id).into()),
