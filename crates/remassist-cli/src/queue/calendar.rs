@@ -66,7 +66,6 @@ fn millis(text: &str) -> Option<i64> {
 }
 
 /// The number of a DATE ([MS-OAUT] 2.2.25): days since 1899-12-30. Its fraction is the time of day, also before that day.
-#[expect(clippy::cast_precision_loss, reason = "days and milliseconds of four-digit years are exact")]
 fn to_ole(text: &str) -> Option<f64> {
     let millis = millis(text)?;
     let (days, time) = (millis.div_euclid(DAY) + OLE_DAYS, millis.rem_euclid(DAY));
@@ -75,8 +74,6 @@ fn to_ole(text: &str) -> Option<f64> {
 }
 
 /// The text of a DATE, where it tells exactly that number.
-#[expect(clippy::cast_possible_truncation, reason = "the text is made a number again and compared")]
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of a day are exact")]
 fn of_ole(number: f64) -> Option<String> {
     if !(-657_434.0..2_958_466.0).contains(&number) {
         return None;

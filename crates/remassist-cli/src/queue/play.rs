@@ -1,6 +1,5 @@
 //! `remassist queue play`.
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -181,20 +180,16 @@ impl Signals {
 
     /// Comes back at the next one.
     #[cfg(unix)]
-    fn next(&mut self) -> impl Future<Output = ()> {
-        async {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-            }
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 
     #[cfg(not(unix))]
-    fn next(&mut self) -> impl Future<Output = ()> {
-        async {
-            let _asked = tokio::signal::ctrl_c().await;
-        }
+    async fn next(&mut self) {
+        let _asked = tokio::signal::ctrl_c().await;
     }
 }
 
