@@ -1,11 +1,6 @@
 //! `remassist queue` as a user runs it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test reports by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test reports by panicking")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
