@@ -1,8 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
+mod clock;
 mod error;
+mod handler;
+mod listener;
+mod metrics;
 mod queue;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
+pub use check::{MAX_MESSAGE, check};
 pub use comqc_session as session;
 pub use error::QueueError;
-pub use queue::{Counts, Delivery, Listed, Place, Queue};
+pub use handler::{AsyncComponent, Components, Handler, Outcome};
+pub use listener::{Listener, ListenerOptions};
+pub use metrics::{Metrics, Snapshot};
+pub use queue::{Counts, DeadReasonName, Delivery, Listed, Place, Queue};
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::RabbitQueue;
+/// What tests look into.
+#[cfg(all(feature = "rabbitmq", feature = "internals"))]
+#[doc(hidden)]
+pub use rabbitmq::{guard as rabbit_guard, headers as rabbit_headers};

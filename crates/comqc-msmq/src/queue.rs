@@ -49,12 +49,51 @@ impl FromStr for Place {
 }
 
 /// A message under a lock: nobody else gets it until it is settled, or whoever holds it is gone.
+///
+/// Dropping one that is not settled ends the lock too: the player has died.
 #[derive(Debug)]
 pub struct Delivery {
     /// The message.
     pub received: Received,
+    lock: u64,
+    _guard: Option<Guard>,
+}
+
+impl Delivery {
+    /// A message with what its backend knows it by.
+    #[must_use]
+    pub fn new(received: Received, lock: u64) -> Self {
+        Self { received, lock, _guard: None }
+    }
+
+    /// With what is to be done when it is dropped, settled or not.
+    #[must_use]
+    pub fn with_guard(self, dropped: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { _guard: Some(Guard(Some(Box::new(dropped)))), ..self }
+    }
+
     /// What the backend knows it by.
-    pub(crate) lock: u64,
+    #[must_use]
+    pub fn lock(&self) -> u64 {
+        self.lock
+    }
+}
+
+/// Runs a function when it is dropped.
+struct Guard(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(dropped) = self.0.take() {
+            dropped();
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
 }
 
 /// A message in a list, without its body.

@@ -4,8 +4,11 @@
 extern crate alloc;
 
 mod dispatch;
+mod format_names;
 mod interface;
 mod message;
+mod moniker;
+mod names;
 mod object;
 #[cfg(feature = "serde")]
 mod plain;
@@ -20,6 +23,7 @@ mod value;
 mod verdict;
 
 pub use dispatch::{Argument, Invocation, MethodKind};
+pub use format_names::{Address, DirectName, DirectQueue, FormatName, FormatNames, MachineQueue};
 pub use interface::{
     ArgumentError, Direction, Interface, InterfaceError, InterfaceProblem, Method, NotQueueable, Parameter,
 };
@@ -27,6 +31,8 @@ pub use message::{
     AckFlags, DeliveryGuarantee, EncryptionAlgorithm, HashAlgorithm, MessageClass, MessageId, MessageIdError,
     PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, SignatureLevel, Timestamp,
 };
+pub use moniker::{Destination, Lifetime, MonikerClass, MonikerError, QueueMoniker};
+pub use names::{LocalName, Member, Name, NameError, PathName, QueueName};
 pub use object::{Object, ObjectCodecs, ObjectError};
 pub use playback::{AfterFailure, CallError, Component, Playback, PlaybackKind};
 pub use played::{NamedCall, PlayedCall};

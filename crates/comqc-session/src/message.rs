@@ -210,7 +210,7 @@ impl FromStr for MessageId {
 ///
 /// All of them are carried from sender to receiver. What queues act on is told at each; the others are for receivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Properties {
     /// Extension; of queued components [`MSMQ_EXTENSION_GUID`] in packet form.
     pub extension: Blob<'static>,

@@ -1,6 +1,7 @@
 //! Laws, damage, vectors and fuzz oracles for the tests of the suite. Panics are its way to report.
 
 pub mod bench;
+pub mod broker;
 pub mod damage;
 pub mod dcom;
 pub mod laws;

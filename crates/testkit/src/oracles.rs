@@ -2,6 +2,7 @@
 
 mod channel;
 mod comqc;
+mod comqc_names;
 mod comqc_session;
 mod connstring;
 mod core;
@@ -24,6 +25,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
     [
         channel::ALL,
         comqc::ALL,
+        comqc_names::ALL,
         comqc_session::ALL,
         connstring::ALL,
         core::ALL,

@@ -7,6 +7,7 @@ mod novice;
 mod offers;
 mod paint;
 mod program;
+mod queue;
 mod relay;
 mod rpc;
 mod samba;
@@ -90,10 +91,10 @@ impl Options {
     }
 }
 
-/// Runs the scenarios, a failed one twice. Those of RDP and those of DCOM do not need each other's peers.
+/// Runs the scenarios, a failed one of RDP and DCOM twice. Those of RDP, DCOM and queues do not need each other's peers.
 pub fn interop(options: &Options) -> Result<Outcome> {
     let programs = Programs::build(options)?;
-    let outcomes = [rdp(options, &programs)?, dcom(options, programs)?];
+    let outcomes = [rdp(options, &programs)?, dcom(options, programs)?, queue::queues(options)?];
     let told = outcomes.iter().map(|outcome| match outcome {
         Outcome::Passed(what) => what.clone(),
         Outcome::Skipped(why) => format!("SKIPPED: {why}"),

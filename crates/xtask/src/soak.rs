@@ -6,16 +6,38 @@ use std::fs;
 use crate::fuzz;
 use crate::run::{Result, command, output, root, run_lines};
 
-/// The tests that do more where REMASSIST_SOAK is set: the section that they have, and how they are run.
-const TESTS: &[(&str, &str)] = &[
-    (
-        "Sessions over RDP",
-        "cargo test -p suite-tests --test rdp -- kills:: load:: --nocapture --test-threads=1",
-    ),
-    (
-        "Sessions and tickets over DCOM",
-        "cargo test -p suite-tests --test dcom -- faults:: kills:: load:: --nocapture --test-threads=1",
-    ),
+/// Tests that do more where REMASSIST_SOAK is set.
+struct Tests {
+    /// The section that they have.
+    title: &'static str,
+    /// Who is tested with whom.
+    what: &'static str,
+    /// How they are run.
+    command: &'static str,
+}
+
+const TESTS: &[Tests] = &[
+    Tests {
+        title: "Sessions over RDP",
+        what: "our expert with our novice on loopback",
+        command: "cargo test -p suite-tests --test rdp -- kills:: load:: --nocapture --test-threads=1",
+    },
+    Tests {
+        title: "Sessions and tickets over DCOM",
+        what: "our expert with our novice on loopback",
+        command: "cargo test -p suite-tests --test dcom -- faults:: kills:: load:: --nocapture --test-threads=1",
+    },
+    Tests {
+        title: "Queues in SQLite",
+        what: "processes that send and play, killed with SIGKILL",
+        command: "cargo test -p suite-tests --test queue -- kills:: --nocapture --test-threads=1",
+    },
+    Tests {
+        title: "Queues of RabbitMQ",
+        what: "a sender and a player, and a broker that is killed with SIGKILL",
+        command: "env REMASSIST_ONLY=killed cargo test -p suite-tests --test comqc_broker -- --ignored --nocapture --exact \
+                  scenarios",
+    },
 ];
 const HEAD: &str = "# Soak runs\n\nWritten by `cargo xtask soak`.\n";
 
@@ -23,10 +45,11 @@ const HEAD: &str = "# Soak runs\n\nWritten by `cargo xtask soak`.\n";
 pub fn tests() -> Result {
     // Asked before the first section changes the tree.
     let origin = origin()?;
-    TESTS.iter().map(|(title, tests)| section(title, tests, &origin)).fold(Ok(()), Result::and)
+    TESTS.iter().map(|tests| section(tests, &origin)).fold(Ok(()), Result::and)
 }
 
-fn section(title: &str, tests: &str, origin: &str) -> Result {
+fn section(tests: &Tests, origin: &str) -> Result {
+    let Tests { title, what, command: tests } = tests;
     let mut soak = command(tests);
     soak.env("REMASSIST_SOAK", "1");
     let (mut rows, mut verdict) = (String::new(), String::new());
@@ -42,7 +65,7 @@ fn section(title: &str, tests: &str, origin: &str) -> Result {
         }
     });
     let text = format!(
-        "`REMASSIST_SOAK=1 {tests}`: our expert with our novice on loopback.\n\n{origin}{verdict}\n\
+        "`REMASSIST_SOAK=1 {tests}`: {what}.\n\n{origin}{verdict}\n\
          | what | seconds | result |\n|---|---:|---|\n{rows}"
     );
     write(title, &text)?;

@@ -1,0 +1,10 @@
+//! Queues and listeners under load: processes killed, disks that are full.
+
+#[cfg(target_os = "linux")]
+mod disk;
+mod hostile;
+mod kills;
+#[path = "../common/measure.rs"]
+mod measure;
+mod once;
+mod workers;
