@@ -331,7 +331,9 @@ fn authentication_is_what_the_transport_proves_and_every_claim_agrees_with() {
         vec![comqc_format::Property::account_name("alice")],
     );
     let append = SecurityData { style: Style::APPEND, collections: Vec::new() };
-    let cases: [(&[SecurityData<'static>], Option<u32>, bool, bool, bool); 9] = [
+    // Contexts, sender, whether it is authenticated, and who plays it.
+    type Case<'a> = (&'a [SecurityData<'static>], Option<u32>, bool, bool, bool);
+    let cases: [Case<'_>; 9] = [
         (&[claim(1107)], Some(1107), true, true, true),
         (&[claim(1107)], Some(1107), false, false, false),
         (&[claim(1107)], None, true, false, false),

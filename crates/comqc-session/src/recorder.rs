@@ -1,14 +1,14 @@
 //! The recorder ([MC-COMQC] 3.2).
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
 
 use comqc_format::{IID_IDISPATCH, Property, PropertyType, RecordedCall, Recording, SecurityData, Writer};
 use ndr_oaut::{ByteOrder, InterfacePointer, InvokeFlags, InvokeRequest, Ndr, Stub, Variant};
-use remassist_core::{Blob, DecodeError, DecodeOptions, Encode as _, EncodeError};
+use remassist_core::{Blob, DecodeError, DecodeOptions, Encode as _, EncodeError, usize_from};
 use uuid::Uuid;
 
 use crate::dispatch;
@@ -368,7 +368,7 @@ impl Recorder {
         Ok(Some(QueueMessage { properties: self.options.properties, body: body.into() }))
     }
 
-    pub(crate) fn error(&self, method: String, problem: RecordProblem) -> RecordError {
+    fn error(&self, method: String, problem: RecordProblem) -> RecordError {
         RecordError { call: self.len().saturating_add(1), method, problem }
     }
 
@@ -389,28 +389,27 @@ impl Recorder {
 
     /// Checks the objects in the arguments of a call on `IDispatch`.
     fn objects_of(&self, request: &InvokeRequest<'_>) -> Result<(), RecordProblem> {
-        let Invocation { positional, named, .. } = request.clone().into();
-        for (index, argument) in positional.iter().enumerate() {
-            let name = || alloc::format!("{}", index.saturating_add(1));
-            self.objects_in(&argument.value, name)?;
-        }
-        for (id, argument) in &named {
-            self.objects_in(&argument.value, || alloc::format!("with name {id}"))?;
+        let args = request.params.args.as_deref().unwrap_or_default();
+        let names = request.params.named.as_deref().unwrap_or_default();
+        let by_value = args.iter().enumerate();
+        let by_ref = request.var_ref_index.iter().map(|place| usize_from(*place)).zip(&request.var_ref);
+        for (place, value) in by_value.chain(by_ref) {
+            let Some(value) = value else { continue };
+            self.objects_in(value, || match names.get(place) {
+                Some(id) if *id != dispatch::PROPERTY_PUT => alloc::format!("with name {id}"),
+                _ => args.len().saturating_sub(place).to_string(),
+            })?;
         }
         Ok(())
     }
 
-    pub(crate) fn objects_in(
-        &self,
-        value: &Variant<'_>,
-        name: impl FnOnce() -> String,
-    ) -> Result<(), RecordProblem> {
+    fn objects_in(&self, value: &Variant<'_>, name: impl FnOnce() -> String) -> Result<(), RecordProblem> {
         let checked = self.options.objects.check_all(value);
         checked.map_err(|error| RecordProblem::Object { name: name(), error })
     }
 
     /// Adds a call under the security context of now, if there is room.
-    pub(crate) fn push(
+    fn push(
         &mut self,
         interface_id: Uuid,
         method_number: u32,
