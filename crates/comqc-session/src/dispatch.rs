@@ -78,7 +78,6 @@ pub(crate) fn referenced(value: Variant<'_>) -> Variant<'_> {
         Variant::Dispatch(pointer) => Variant::DispatchRef(pointer),
         Variant::Record(record) => Variant::RecordRef(record),
         Variant::Array { vt, array } => Variant::ArrayRef { vt, array },
-        by_ref if by_ref.vt().is_by_ref() => by_ref,
         other => Variant::VariantRef(Some(Box::new(other))),
     }
 }

@@ -302,7 +302,7 @@ impl Plain {
             Self::Bool(value) => value.to_string(),
             Self::Int(number) => number.to_string(),
             Self::Uint(number) => number.to_string(),
-            Self::Float(number) => number.to_string(),
+            Self::Float(number) => format!("{number:?}"),
             Self::Text(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
             Self::List(_) => "a list".into(),
             Self::Map(parts) => {

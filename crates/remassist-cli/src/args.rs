@@ -8,6 +8,9 @@ use remassist::core::{Role, Secret};
 use crate::Failure;
 use crate::shown::Shown;
 
+mod queue;
+pub use queue::*;
+
 /// Look into, make and check what Microsoft Remote Assistance and COM+ Queued Components carry.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -48,7 +51,13 @@ pub enum Command {
     /// Whoever has the ticket is let in by the novice, once its user agrees.
     /// Exit status: 0 when there is one, 1 when there is none.
     Ticket(TicketArgs),
-    /// Run whole sessions between an expert and a novice over RDP on this machine, and show what they send.
+    /// Look into queues of COM+ Queued Components, fill them and play what they hold.
+    ///
+    /// Exit status: 0 done, 1 the queue or the input is not what it should be, 2 wrong usage, 3 not all is done: there was no message,
+    /// some have failed, or somebody has said no.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Run whole sessions between an expert and a novice over RDP on this machine, and queued calls, and show what they send.
     ///
     /// Exit status: 0 when every check passed.
     Demo(DemoArgs),
@@ -503,6 +512,12 @@ pub struct DemoArgs {
     /// What happens when the expert has an invitation.
     #[arg(long, value_enum, default_value_t = Scenario::Session)]
     pub scenario: Scenario,
+    /// Be the player of the act about queues, with the files in this directory.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub player: Option<PathBuf>,
+    /// The message at which that player stops in the middle.
+    #[arg(long, value_name = "N", hide = true, requires = "player")]
+    pub stop_at: Option<u64>,
 }
 
 /// A part of the demonstration.
@@ -512,6 +527,8 @@ pub enum Act {
     Help,
     /// The expert offers help: it asks for a ticket over DCOM.
     Offer,
+    /// Calls are recorded, queued, and played by a player that is killed.
+    Queue,
 }
 
 /// What happens when the expert has an invitation.

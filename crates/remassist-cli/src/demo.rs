@@ -1,4 +1,4 @@
-//! `remassist demo`: whole sessions between our expert and our novice, over RDP on this machine.
+//! `remassist demo`: whole sessions between our expert and our novice, over RDP on this machine, and queued calls.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -17,6 +17,8 @@ use crate::Failure;
 use crate::args::{Act, DemoArgs, Scenario};
 
 mod offer;
+mod orders;
+mod queue;
 mod stage;
 pub mod words;
 
@@ -31,6 +33,9 @@ const ANSWER: &str = "My printer is gone. Can you see it?";
 
 pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let Some(folder) = &args.player {
+        return runtime.block_on(orders::play(folder, args.stop_at));
+    }
     let checks = runtime.block_on(acts(args, out))?;
     writeln!(out, "\nChecks")?;
     for (what, held) in &checks {
@@ -47,17 +52,20 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 async fn acts(args: &DemoArgs, out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
-    let (help, offer) = match args.act {
+    let wanted = |act| match args.act {
         // How a session ends otherwise is all that is wanted.
-        None => (true, args.scenario == Scenario::Session),
-        Some(act) => (act == Act::Help, act == Act::Offer),
+        None => act == Act::Help || args.scenario == Scenario::Session,
+        Some(only) => act == only,
     };
     let mut checks = Vec::new();
-    if help {
+    if wanted(Act::Help) {
         checks.extend(scenario(args.scenario, out).await?);
     }
-    if offer {
+    if wanted(Act::Offer) {
         checks.extend(offer::act(out).await?);
+    }
+    if wanted(Act::Queue) {
+        checks.extend(queue::act(out).await?);
     }
     Ok(checks)
 }

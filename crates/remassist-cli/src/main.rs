@@ -25,6 +25,7 @@ mod objref;
 mod offer;
 mod output;
 mod pdu;
+mod queue;
 mod recording;
 mod shown;
 mod stub;
@@ -41,6 +42,8 @@ enum Failure {
     Input(String),
     /// The program was called in a way that cannot work: exit status 2.
     Usage(String),
+    /// Nothing is wrong, but not all is done that could have been: exit status 3.
+    Unfinished(String),
     /// The output could not be written: exit status 1, or 0 when nobody reads it any more.
     Output(io::Error),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Err(Failure::Output(e)) => (1, format!("cannot write: {e}")),
         Err(Failure::Input(message)) => (1, message),
         Err(Failure::Usage(message)) => (2, message),
+        Err(Failure::Unfinished(message)) => (3, message),
     };
     let _nobody_listens = writeln!(io::stderr(), "remassist: {message}");
     ExitCode::from(status)
@@ -75,6 +79,7 @@ fn run(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Encode(args) => encode::run(&args, out),
         Command::Invite(args) => invite::run(&args, out),
         Command::Crypt(args) => crypt::run(&args, out),
+        Command::Queue(command) => queue::run(&command, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Novice(args) => novice::run(&args, out),
         Command::Expert(args) => expert::run(&args, out),

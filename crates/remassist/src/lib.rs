@@ -5,6 +5,10 @@ pub use remassist_core as core;
 
 #[cfg(feature = "comqc")]
 pub use comqc_format as comqc;
+#[cfg(feature = "comqc-msmq")]
+pub use comqc_msmq;
+#[cfg(feature = "comqc-session")]
+pub use comqc_session;
 #[cfg(feature = "rpc")]
 pub use dce_rpc as rpc;
 #[cfg(feature = "ndr")]

@@ -3,6 +3,7 @@
 mod channel;
 mod comqc;
 mod comqc_names;
+mod comqc_session;
 mod connstring;
 mod core;
 mod dcom;
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         channel::ALL,
         comqc::ALL,
         comqc_names::ALL,
+        comqc_session::ALL,
         connstring::ALL,
         core::ALL,
         dcom::ALL,

@@ -13,7 +13,7 @@ mod verdicts;
 use std::time::{Duration, Instant};
 
 use comqc_msmq::session::{MessageId, Properties, QueueMessage, Verdict};
-use comqc_msmq::{Delivery, Queue, RabbitQueue};
+use comqc_msmq::{Counts, Delivery, Queue, RabbitQueue};
 use testkit::broker::Broker;
 
 /// Only a failure ever waits so long.
@@ -32,6 +32,7 @@ const SCENARIOS: &[Scenario] = &[
     ("players that die are counted, and looks are not", order::abandoned),
     ("places are listed and left as they were", browse::listed),
     ("messages are moved, removed, purged and counted", browse::changed),
+    ("a classic queue is listed and left as it was", browse::classic),
     ("a foreign program reads our messages and sends some", foreign::both_ways),
     ("hostile headers stop nobody", foreign::hostile),
     ("classic queues keep order and count, too", order::classic),
@@ -98,6 +99,18 @@ async fn plays(queue: &impl Queue, expected: &str) {
     let delivery = next(queue).await;
     assert_eq!(label(&delivery), expected);
     done(queue, &delivery).await;
+}
+
+/// What a quorum queue says of its length is a moment old.
+async fn counts(queue: &impl Queue, expected: impl Fn(&Counts) -> bool) {
+    let begun = Instant::now();
+    loop {
+        let counts = queue.count().await.unwrap();
+        if expected(&counts) {
+            return;
+        }
+        assert!(begun.elapsed() < WAIT, "{counts:?}");
+    }
 }
 
 async fn is_empty(queue: &impl Queue) {

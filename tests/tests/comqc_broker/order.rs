@@ -95,7 +95,9 @@ async fn counted(broker: &Broker, name: &str, options: &str) {
     drop(delivery);
     for _ in 0..3 {
         queue.close().await;
-        assert_eq!(queue.list(Place::Main, None, 10).await.unwrap().len(), 1);
+        if options.contains("classic") {
+            assert_eq!(queue.list(Place::Main, None, 10).await.unwrap().len(), 1);
+        }
     }
     let delivery = next(&queue).await;
     assert_eq!((delivery.received.failures, delivery.received.abandoned), (1, 3));

@@ -1,6 +1,7 @@
 //! A look into a queue: messages are taken out without being acknowledged, and put back where they were.
 //!
-//! What a quorum queue says of its length is a moment old; what it gives is not. So a look ends where it gives nothing.
+//! What a quorum queue says of its length is a moment old; what it gives is not. So a look ends where it gives nothing. And
+//! what comes back goes behind all that has come back before: only a look at everything leaves the order as it was.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::headers::short;
 use super::link::{look, within};
 use crate::QueueError;
 
-/// Messages of the main queue that one look shows: they are all in memory.
+/// Messages of the main queue that one look shows: they are all in memory. Only classic queues are looked at so.
 const MOST: u16 = 1_000;
 
 /// Messages of a queue, in their order.
@@ -75,7 +76,8 @@ impl Browse {
     }
 
     /// Puts them back. When this fails, the broker does so when the connection ends.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
+        while let Ok(Some(_)) = self.next().await {}
         let (Self::Get { channel, limit, .. } | Self::Consumed { channel, limit, .. }) = self;
         let _may_be_gone = within(limit, "take messages back", put_back(&channel)).await;
     }

@@ -2,39 +2,43 @@
 
 mod address;
 mod browse;
+#[cfg(feature = "internals")]
+pub mod guard;
+#[cfg(not(feature = "internals"))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
+mod guard;
 mod hand;
 #[cfg(feature = "internals")]
 pub mod headers;
 #[cfg(not(feature = "internals"))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
 mod headers;
 mod link;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use comqc_session::{DeadReason, MessageId, QueueMessage, Received, Sender, Timestamp, Verdict};
+use comqc_session::{DeadReason, MessageId, QueueMessage, Received, Sender, Verdict};
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions, QueuePurgeOptions};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use crate::queue::DeadReasonName;
-use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
-use address::Address;
+use crate::check::{check, check_carried};
+use crate::clock::now;
+use crate::{Counts, DeadReasonName, Delivery, Listed, Place, Queue, QueueError};
+use address::{Address, Kind};
 use browse::Browse;
 use hand::{Hand, Held, Intake, Note};
 use headers::{Fate, short};
 use link::{Link, look, within};
 
-/// Bytes of a frame: room for the headers that are sent, and no more, since the client library reads nested tables
-/// without a bound on their depth.
-const FRAME_MAX: u32 = 32 * 1024;
 /// How long a message may take that the broker says is there.
-const ON_ITS_WAY: Duration = Duration::from_secs(5);
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// A queue of a RabbitMQ broker with its retry queues, dead queue and journal; feature `rabbitmq`.
 ///
@@ -194,14 +198,15 @@ impl RabbitQueue {
         note.write(&channel, &self.address.attempts(), self.address.limit).await
     }
 
-    /// A look into a queue. The main queue gives its messages to its receiver only: with none there, this is it.
+    /// A look into a queue. The main queue gives its messages to its receiver only: with none there, this is it. A quorum
+    /// queue would then put a message that fails behind all that were looked at.
     async fn browse(&self, place: Place) -> Result<Browse, QueueError> {
         if place == Place::Main {
-            let busy = || {
-                QueueError::Unsupported(
-                    "somebody receives from it, and RabbitMQ then shows its messages to nobody else".into(),
-                )
-            };
+            let refused = |why: &str| QueueError::Unsupported(why.into());
+            if self.address.kind == Kind::Quorum {
+                return Err(refused("a quorum queue cannot show its messages without changing their order"));
+            }
+            let busy = || refused("somebody receives from it, and it shows its messages to nobody else");
             let mut intake = self.intake.try_lock().map_err(|_| busy())?;
             if self.hand.is_out() {
                 return Err(busy());
@@ -250,6 +255,7 @@ impl Queue for RabbitQueue {
     }
 
     async fn send(&self, message: QueueMessage) -> Result<MessageId, QueueError> {
+        check(&message)?;
         let properties = &message.properties;
         let seconds = properties.time_to_be_received.filter(|_| properties.negative_journaling);
         let expiration = seconds.and_then(|seconds| u64::from(seconds.checked_mul(1000)?).into());
@@ -269,6 +275,7 @@ impl Queue for RabbitQueue {
     }
 
     async fn forward(&self, received: Received) -> Result<(), QueueError> {
+        check_carried(&received.message)?;
         self.publish(Place::Main, &Received { round: 0, ..received }, Fate::default()).await
     }
 
@@ -459,9 +466,4 @@ fn requeue() -> BasicNackOptions {
 
 fn gone() -> QueueError {
     QueueError::Disconnected("the connection is gone".into())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
