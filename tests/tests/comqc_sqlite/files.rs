@@ -147,6 +147,43 @@ fn names_that_no_queue_can_have_are_refused() {
     assert_eq!(store.queues().unwrap().len(), 4);
 }
 
+/// Files hold only what is not the default: should a default change, those of this version would have to be written out.
+#[test]
+fn the_defaults_that_files_leave_out_are_these() {
+    let properties = serde_json::to_string_pretty(&comqc_session::Properties::default()).unwrap();
+    expect_test::expect![[r#"
+        {
+          "extension": "fbbc64165117d211b58e00e0290e6c31",
+          "label": "",
+          "priority": 3,
+          "delivery": 1,
+          "time_to_reach_queue": null,
+          "time_to_be_received": null,
+          "positive_journaling": false,
+          "negative_journaling": false,
+          "tracing": false,
+          "class": 0,
+          "body_type": 0,
+          "application_tag": 0,
+          "correlation": {
+            "lineage": "00000000-0000-0000-0000-000000000000",
+            "uniquifier": 0
+          },
+          "acknowledgements": 0,
+          "administration_queue": "",
+          "response_queue": "",
+          "signature_level": 0,
+          "sender_id_type": 0,
+          "privacy": 0,
+          "hash_algorithm": 32782,
+          "encryption_algorithm": 26126,
+          "connector_type": "00000000-0000-0000-0000-000000000000"
+        }"#]]
+    .assert_eq(&properties);
+    let sender = serde_json::to_string(&comqc_session::Sender::default()).unwrap();
+    expect_test::expect![[r#"{"sid":null,"authenticated":false,"description":""}"#]].assert_eq(&sender);
+}
+
 #[test]
 fn a_message_without_its_body_is_told() {
     let place = place();

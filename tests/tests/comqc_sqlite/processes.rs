@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use comqc_msmq::Place;
 use comqc_msmq::sqlite::Store;
+use comqc_msmq::{Place, QueueError};
 use comqc_session::Verdict;
 
 use crate::common::{label, labels, message, place, play_all, send, take};
@@ -22,14 +22,18 @@ const DATABASE: &str = "REMASSIST_DATABASE";
 /// How many messages each of many senders sends.
 const EACH: usize = 25;
 
-fn child(task: &str, database: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+fn command(task: &str, database: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "processes::as_a_child", "--nocapture"])
         .envs([(TASK, task.as_ref()), (DATABASE, database.as_os_str())])
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stdout(Stdio::piped());
+    command
+}
+
+fn child(task: &str, database: &Path) -> Child {
+    command(task, database).spawn().unwrap()
 }
 
 /// Waits until a child says that it is so far.
@@ -41,6 +45,16 @@ fn hear(child: &mut Child, word: &str) {
 #[test]
 fn as_a_child() {
     let Ok(task) = std::env::var(TASK) else { return };
+    if task == "denied" {
+        let path = std::env::var_os(DATABASE).unwrap();
+        let refused = Store::open(&path).and_then(|store| store.queue("App")?.send(&message("b")));
+        println!(
+            "{}",
+            if matches!(refused, Err(QueueError::ReadOnly { .. })) { "read-only" } else { "other" }
+        );
+        println!("{refused:?}");
+        return;
+    }
     let queue = Store::open(std::env::var_os(DATABASE).unwrap()).unwrap().queue("App").unwrap();
     match &*task {
         "lock" => {
@@ -116,6 +130,31 @@ fn the_files_of_processes_that_were_killed_idle_go_when_the_next_one_locks() {
     let _delivery = take(&elsewhere).unwrap();
     assert!(!place.files().contains(&"queues.db-holder-1".to_owned()));
     assert_eq!(queue.list(Place::Main, None, 1).unwrap()[0].abandoned, 1);
+}
+
+/// As somebody who may write to the file, but not into its folder. Root may everywhere, so a child is somebody else.
+#[cfg(unix)]
+#[test]
+fn a_folder_of_somebody_else_is_told() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+    use std::os::unix::process::CommandExt as _;
+
+    let place = place();
+    send(&place.queue(), "a");
+    let allow = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    allow(&place.path(), 0o666);
+    allow(place.directory.path(), 0o555);
+    let mut command = command("denied", &place.path());
+    if std::fs::metadata(place.directory.path()).unwrap().uid() == 0 {
+        command.uid(65534);
+    }
+    let output = match command.output() {
+        Ok(output) => String::from_utf8(output.stdout).unwrap(),
+        Err(error) => return println!("!!!! SKIPPED: nobody may run this test: {error} !!!!"),
+    };
+    allow(place.directory.path(), 0o755);
+    assert!(output.contains("read-only"), "{output}");
+    assert_eq!(play_all(&place.queue()), ["a"]);
 }
 
 #[test]

@@ -74,6 +74,24 @@ async fn a_future_of_receive_that_is_dropped_takes_nothing_away() {
     }
 }
 
+#[tokio::test]
+async fn a_message_that_nobody_got_was_abandoned_by_nobody() {
+    let place = place();
+    let (stored, other) = (place.queue(), place.queue());
+    send(&stored, "a");
+    let queue = SqliteQueue::from(stored);
+    let dropped = tokio::spawn(async move { queue.receive(LONG).await });
+    // The task begins; from here on only its blocking step goes on, since this thread is not given back.
+    tokio::task::yield_now().await;
+    while other.count().unwrap().locked == 0 {
+        thread::yield_now();
+    }
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    let delivery = other.receive(LONG).unwrap().unwrap();
+    assert_eq!(delivery.received.abandoned, 0);
+}
+
 #[test]
 fn addresses_are_read_and_written() {
     let address = |text: &str| text.parse::<comqc_msmq::sqlite::SqliteAddress>();

@@ -35,7 +35,10 @@ pub(super) fn shortened(error: &str) -> Cow<'_, str> {
 }
 
 /// JSON of what is not the default.
-fn differences<T: Serialize + Default>(value: &T) -> Result<String, Fault> {
+fn differences<T: Serialize + Default + PartialEq>(value: &T) -> Result<String, Fault> {
+    if *value == T::default() {
+        return Ok("{}".into());
+    }
     let object = |value: &T| match serde_json::to_value(value) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(QueueError::Unsendable("its properties are not an object".into())),
