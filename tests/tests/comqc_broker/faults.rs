@@ -68,7 +68,7 @@ pub fn stopped(broker: &mut Broker) {
 const END: &str = "end";
 
 pub fn killed(broker: &mut Broker) {
-    let (messages, kills) = if soak() { (20_000, 20) } else { (1_000, 2) };
+    let (messages, kills) = if soak() { (20_000, 20) } else { (500, 2) };
     let (began, mut random) = (Instant::now(), Random::seeded());
     let address = format!("{}&retries=0&timeout=120", broker.address("killed"));
     run(async { RabbitQueue::open(&address).await.unwrap().close().await });

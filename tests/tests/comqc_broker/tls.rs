@@ -70,7 +70,7 @@ pub fn both(broker: &mut Broker) {
         send(&queue, "over TLS").await;
         plays(&queue, "over TLS").await;
         queue.close().await;
-        assert!(log.text().contains("127.0.0.1"), "nothing was logged");
+        assert!(!log.text().is_empty(), "nothing was logged");
 
         // An authority that nobody has named, and one that is another.
         let (other, _) = files(files_here.path());

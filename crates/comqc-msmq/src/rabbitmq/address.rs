@@ -29,8 +29,8 @@ pub(crate) struct Address {
     pub(crate) tls: bool,
     pub(crate) user: String,
     password: Secret<String>,
-    host: String,
-    port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     vhost: String,
     /// The query as it was given: no secret is in it.
     query: String,

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 use async_rs::Tokio;
 use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
-use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
-use lapin::tcp::AsyncTcpStream;
+use tokio::io::{AsyncRead as TokioRead, AsyncWrite as TokioWrite, ReadBuf};
 
 /// Tables and arrays in one another.
 const DEEPEST: usize = 32;
@@ -32,7 +31,7 @@ const BEFORE_FLAGS: usize = 12;
 /// The runtime of the client library, with guarded connections.
 pub(crate) type Kit = RuntimeParts<Tokio, Guarded>;
 
-/// Tokio's reactor; connections are made by [`Guard::new`].
+/// Tokio's reactor; connections are made by `dial`.
 #[derive(Debug, Clone)]
 pub(crate) struct Guarded(pub(crate) Tokio);
 
@@ -52,22 +51,27 @@ impl Reactor for Guarded {
         self.0.sleep(duration)
     }
 
-    fn interval(&self, duration: Duration) -> impl Stream<Item = Instant> + Send + 'static {
+    fn interval(&self, duration: Duration) -> impl futures_core::Stream<Item = Instant> + Send + 'static {
         self.0.interval(duration)
     }
 
+    /// Nobody asks for it, either: connections come from `dial`.
     fn tcp_connect_addr(
         &self,
-        address: SocketAddr,
+        _address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(Guard::new(AsyncTcpStream::Plain(connecting.await?))) }
+        std::future::ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }
 
+/// What is guarded.
+pub trait Stream: TokioRead + TokioWrite + Send {}
+
+impl<S: TokioRead + TokioWrite + Send> Stream for S {}
+
 /// A connection, the frames of which are looked at.
 pub(crate) struct Guard {
-    stream: AsyncTcpStream<<Tokio as Reactor>::TcpStream>,
+    stream: Pin<Box<dyn Stream>>,
     filter: Filter,
     /// What was looked at, and how much of it was read.
     ready: Vec<u8>,
@@ -76,7 +80,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(stream: AsyncTcpStream<<Tokio as Reactor>::TcpStream>) -> Self {
+    pub(crate) fn new(stream: Pin<Box<dyn Stream>>) -> Self {
         Self { stream, filter: Filter::default(), ready: Vec::new(), read: 0, received: vec![0; LONGEST] }
     }
 }
@@ -97,26 +101,27 @@ impl AsyncRead for Guard {
             }
             this.ready.clear();
             this.read = 0;
-            let count = ready!(Pin::new(&mut this.stream).poll_read(context, &mut this.received))?;
-            if count == 0 {
+            let mut received = ReadBuf::new(&mut this.received);
+            ready!(this.stream.as_mut().poll_read(context, &mut received))?;
+            if received.filled().is_empty() {
                 return Poll::Ready(Ok(0));
             }
-            this.filter.feed(this.received.get(..count).unwrap_or_default(), &mut this.ready)?;
+            this.filter.feed(received.filled(), &mut this.ready)?;
         }
     }
 }
 
 impl AsyncWrite for Guard {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, buffer)
+        self.get_mut().stream.as_mut().poll_write(context, buffer)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        self.get_mut().stream.as_mut().poll_flush(context)
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_close(context)
+        self.get_mut().stream.as_mut().poll_shutdown(context)
     }
 }
 

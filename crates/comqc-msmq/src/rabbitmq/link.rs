@@ -1,20 +1,27 @@
 //! Connections to the broker, and the queues that have to be there.
 
 use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_rs::{Runtime, Tokio};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig};
+use lapin::tcp::AsyncTcpStream;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::uri::AMQPUri;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Error, ErrorKind, Queue,
 };
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::address::{Address, Kind};
-use super::guard::{Guard, Guarded, Kit};
+use super::guard::{Guard, Guarded, Kit, Stream};
 use super::headers::short;
 use crate::{Place, QueueError};
 
@@ -53,18 +60,12 @@ impl Link {
     }
 
     async fn attempt(address: &Address) -> Result<Self, Error> {
-        let mut tls = OwnedTLSConfig::default();
-        if let Some(path) = &address.authority {
-            tls.cert_chain = Some(tokio::fs::read_to_string(path).await?);
-        }
         let name = format!("comqc-msmq {}", address.queue);
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let tokio = Tokio::current();
-        let kit = Kit::new(tokio.clone(), Guarded(tokio.clone()));
-        let connect = async move |uri: AMQPUri, _| {
-            let stream = uri.connect_with_config_async(tls.as_ref(), &Runtime::new(tokio.clone())).await?;
-            Ok(AsyncTcpStream::Plain(Guard::new(stream)))
-        };
+        let kit = Kit::new(tokio.clone(), Guarded(tokio));
+        let dialled = address.clone();
+        let connect = async move |_, _| Ok(AsyncTcpStream::Plain(Guard::new(dial(&dialled).await?)));
         let connection = Connection::connector(address.uri(), Runtime::new(kit), connect, properties).await?;
         let channel = connection.create_channel().await?;
         if address.declare {
@@ -84,6 +85,28 @@ impl Link {
         let close = self.connection.close(200, "OK".into());
         let _may_be_gone = within(limit, "close a connection", close).await;
     }
+}
+
+/// A connection to the broker's host, with TLS where the address says so.
+async fn dial(address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
+    let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    tcp.set_nodelay(true)?;
+    if !address.tls {
+        return Ok(Box::pin(tcp));
+    }
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &address.authority {
+        for certificate in CertificateDer::pem_slice_iter(&tokio::fs::read(path).await?) {
+            roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+    Ok(Box::pin(TlsConnector::from(Arc::new(config)).connect(name, tcp).await?))
 }
 
 /// What the queues of an application are like.

@@ -119,11 +119,13 @@ impl RabbitQueue {
     }
 
     async fn connected(&self) -> Result<MutexGuard<'_, Option<Link>>, QueueError> {
-        let mut publisher = self.publisher.lock().await;
+        // Of those who wait for one that connects, each has its own limit.
+        let deadline = self.deadline();
+        let mut publisher = timeout_at(deadline, self.publisher.lock()).await.map_err(|_| gone())?;
         if publisher.as_ref().is_none_or(|link| !link.is_open()) {
             // The old one ends first: it holds nothing.
             *publisher = None;
-            *publisher = Some(Link::open(&self.address, self.deadline()).await?);
+            *publisher = Some(Link::open(&self.address, deadline).await?);
         }
         Ok(publisher)
     }
