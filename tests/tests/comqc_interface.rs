@@ -356,7 +356,7 @@ fn values_of_other_software_are_read_by_a_table() {
             assert_eq!(ours & mask, theirs & mask, "{name}");
         }
     }
-    assert_eq!(read, 31);
+    assert_eq!(read, 29);
 }
 
 fn scalars() -> impl Strategy<Value = (Type, Variant<'static>)> {

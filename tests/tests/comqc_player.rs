@@ -178,7 +178,7 @@ fn a_message_is_not_done_before_all_calls_were_taken() {
     playback.next_call().unwrap();
     assert_eq!(playback.done(), Verdict::Again("only 2 of 3 calls were played".into()));
     let last = Received { failures: 2, round: 5, ..received };
-    let text = Cow::Borrowed("not all calls were played");
+    let text = Cow::Borrowed("only 0 of 3 calls were played");
     assert_eq!(player.begin(&last).unwrap().done(), Verdict::Dead(DeadReason::Exhausted, text));
 }
 

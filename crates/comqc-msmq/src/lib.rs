@@ -24,4 +24,4 @@ pub use rabbitmq::RabbitQueue;
 /// What tests look into.
 #[cfg(all(feature = "rabbitmq", feature = "internals"))]
 #[doc(hidden)]
-pub use rabbitmq::headers as rabbit_headers;
+pub use rabbitmq::{guard as rabbit_guard, headers as rabbit_headers};

@@ -491,7 +491,8 @@ impl Method {
         }
         // The value of a put is the last of the arguments, whatever was left out before it.
         let last = self.parameters.len().saturating_sub(1);
-        let is_value = |index: usize| self.kind.is_put() && index.saturating_add(1) == count;
+        let has_name = named.iter().any(|(name, _)| self.place(name) == Some(last));
+        let is_value = |index: usize| self.kind.is_put() && !has_name && index.saturating_add(1) == count;
         let mut positional = arguments
             .into_iter()
             .enumerate()

@@ -204,12 +204,14 @@ impl<'p, 'm, T> Playback<'p, 'm, T> {
         if self.taken == self.found.calls {
             return Verdict::Done;
         }
-        let error = format!("only {} of {} calls were played", self.taken, self.found.calls).into();
-        match self.kind {
-            PlaybackKind::Normal => self.player.options.scheme.after_failure(self.received, error),
-            _ => Some(exhausted(error)),
-        }
-        .unwrap_or_else(|| exhausted("not all calls were played".into()))
+        let error: Cow<'static, str> =
+            format!("only {} of {} calls were played", self.taken, self.found.calls).into();
+        let scheme = &self.player.options.scheme;
+        let verdict = match self.kind {
+            PlaybackKind::Normal => scheme.after_failure(self.received, error.clone()),
+            PlaybackKind::FinalServerRetry | PlaybackKind::FinalClientRetry => None,
+        };
+        verdict.unwrap_or_else(|| exhausted(error))
     }
 
     /// The call taken last has failed: what the scheme says, or the exception class.

@@ -32,6 +32,12 @@ const TESTS: &[Tests] = &[
         what: "processes that send and play, killed with SIGKILL",
         command: "cargo test -p suite-tests --test queue -- kills:: --nocapture --test-threads=1",
     },
+    Tests {
+        title: "Queues of RabbitMQ",
+        what: "a sender and a player, and a broker that is killed with SIGKILL",
+        command: "env REMASSIST_ONLY=killed cargo test -p suite-tests --test comqc_broker -- --ignored --nocapture --exact \
+                  scenarios",
+    },
 ];
 const HEAD: &str = "# Soak runs\n\nWritten by `cargo xtask soak`.\n";
 

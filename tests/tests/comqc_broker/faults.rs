@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use comqc_msmq::session::{MessageId, Verdict};
+use comqc_msmq::session::Verdict;
+use comqc_msmq::sqlite::rusqlite::{self, Connection};
+use comqc_msmq::sqlite::{Inbox, Once};
 use comqc_msmq::{Place, Queue, QueueError, RabbitQueue};
 use testkit::broker::Broker;
 
@@ -120,11 +122,14 @@ async fn sends(address: &str, messages: u64, progress: &AtomicU64) -> Vec<u64> {
     confirmed
 }
 
-/// Plays what comes, with a table of what it has played; the numbers in their order, and how many were known already.
+/// Plays what comes into a database that knows what it has played; the numbers in their order, and how many came again.
 async fn plays_all(address: &str) -> (Vec<u64>, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = Connection::open(folder.path().join("played.db")).unwrap();
+    db.execute_batch("CREATE TABLE played (at INTEGER PRIMARY KEY, number INTEGER NOT NULL)").unwrap();
+    let inbox = Inbox::create(&db).unwrap();
     let queue = RabbitQueue::open(address).await.unwrap();
-    let mut inbox: HashSet<MessageId> = HashSet::new();
-    let (mut played, mut again) = (Vec::new(), 0);
+    let mut again = 0;
     loop {
         let delivery = match queue.receive(WAIT).await {
             Ok(delivery) => delivery.expect("a message"),
@@ -132,18 +137,23 @@ async fn plays_all(address: &str) -> (Vec<u64>, u64) {
             Err(error) => panic!("{error:?}"),
         };
         let at_end = label(&delivery) == END;
-        if !at_end && inbox.insert(delivery.received.id) {
-            played.push(label(&delivery).parse().unwrap());
-        } else if !at_end {
-            again += 1;
+        if !at_end {
+            let number: i64 = label(&delivery).parse().unwrap();
+            let played = inbox.play(&mut db, "killed", delivery.received.id, |tx| {
+                tx.execute("INSERT INTO played (number) VALUES (?1)", [number])
+            });
+            again += u64::from(matches!(played.unwrap(), Once::Before));
         }
         match queue.settle(&delivery, &Verdict::Done).await {
             Ok(()) | Err(QueueError::Locked(_)) => {}
             Err(error) => panic!("{error:?}"),
         }
         if at_end {
-            queue.close().await;
-            return (played, again);
+            break;
         }
     }
+    queue.close().await;
+    let mut rows = db.prepare("SELECT number FROM played ORDER BY at").unwrap();
+    let played = rows.query_map([], |row| row.get(0)).unwrap();
+    (played.map(|number: rusqlite::Result<i64>| number.unwrap().try_into().unwrap()).collect(), again)
 }

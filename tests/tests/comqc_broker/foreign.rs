@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use comqc_msmq::session::{MessageId, Properties, QueueMessage, Sender, Timestamp};
+use comqc_msmq::session::{DeadReason, MessageId, Properties, QueueMessage, Sender, Timestamp, Verdict};
 use comqc_msmq::{Place, Queue};
 use serde_json::{Value, json};
 use testkit::broker::Broker;
 
-use super::{counts, done, is_empty, label, message, next, open, plays, run, send};
+use super::{done, is_empty, label, message, next, open, plays, run, send};
 
 /// The lines that it prints; `None` where there is no pika.
 fn pika(broker: &Broker, what: &str, queue: &str, lines: &[Value]) -> Option<Vec<Value>> {
@@ -101,7 +101,7 @@ pub fn both_ways(broker: &mut Broker) {
             (&b"bare"[..], 0)
         );
         assert_ne!(given, MessageId::NIL);
-        queue.settle(&delivery, &comqc_msmq::session::Verdict::Again("once more".into())).await.unwrap();
+        queue.settle(&delivery, &Verdict::Again("once more".into())).await.unwrap();
         let delivery = next(&queue).await;
         assert_eq!((delivery.received.id, delivery.received.failures), (given, 1));
         done(&queue, &delivery).await;
@@ -137,16 +137,26 @@ pub fn hostile(broker: &mut Broker) {
             assert_eq!(&*delivery.received.message.body, body.as_bytes());
             done(&queue, &delivery).await;
         }
-        // Headers that are larger than our frames, or nested deeper than any stack: the broker gives up on them.
+        // Headers that are larger than ours ever are, or nested deeper than any stack: as if there were none.
+        let identified = json!({"message_id": "mine"});
         let lines = [
-            json!({"body": "5", "headers": {"x": {"long": 100_000}}}),
-            json!({"body": "6", "headers": {"x": {"nested": 15_000}}}),
+            json!({"body": "5", "headers": {"x": {"long": 100_000}}, "properties": identified}),
+            json!({"body": "6", "headers": {"x": {"nested": 10_000}}, "properties": identified}),
         ];
         pika(broker, "send", "hostile", &lines).unwrap();
+        for body in ["5", "6"] {
+            let delivery = next(&queue).await;
+            let received = &delivery.received;
+            assert_eq!(
+                (&*received.message.body, received.sender.description.as_str()),
+                (body.as_bytes(), "")
+            );
+            let verdict = Verdict::Dead(DeadReason::NotQueuedComponent, "no Extension".into());
+            queue.settle(&delivery, &verdict).await.unwrap();
+        }
         send(&queue, "after").await;
         plays(&queue, "after").await;
-        counts(&queue, |counts| counts.dead == 2).await;
-        assert_eq!(queue.purge(Place::Dead).await.unwrap(), 2);
+        assert_eq!(queue.list(Place::Dead, None, 10).await.unwrap().len(), 2);
         queue.close().await;
     });
 }

@@ -148,11 +148,7 @@ impl Address {
                 port: self.port,
             },
             vhost: self.vhost.clone(),
-            query: AMQPQueryString {
-                heartbeat: self.heartbeat,
-                frame_max: Some(super::FRAME_MAX),
-                ..AMQPQueryString::default()
-            },
+            query: AMQPQueryString { heartbeat: self.heartbeat, ..AMQPQueryString::default() },
         }
     }
 

@@ -46,8 +46,6 @@ const LONGEST_PROPERTIES: usize = 16 * 1024;
 const LONGEST_EXTENSION: usize = 8 * 1024;
 /// Bytes of texts for people.
 const LONGEST_TEXT: usize = 1024;
-/// The longest body that RabbitMQ 3.10 takes (its max_message_size).
-const LONGEST_BODY: usize = 128 * 1024 * 1024;
 /// Bytes of AMQP's short strings.
 const SHORT: usize = 255;
 
@@ -82,7 +80,7 @@ pub struct Fate<'a> {
 /// The properties and headers of a message.
 ///
 /// # Errors
-/// [`QueueError::Unsendable`] when the headers would not fit into one frame, or the body is larger than the broker takes.
+/// [`QueueError::Unsendable`] when the headers would not fit into one frame.
 pub fn encode(received: &Received, fate: Fate<'_>) -> Result<BasicProperties, QueueError> {
     let properties = &received.message.properties;
     let json = to_json(properties)?;
@@ -92,9 +90,6 @@ pub fn encode(received: &Received, fate: Fate<'_>) -> Result<BasicProperties, Qu
     }
     if properties.extension.len() > LONGEST_EXTENSION {
         return too_long("an extension", LONGEST_EXTENSION);
-    }
-    if received.message.body.len() > LONGEST_BODY {
-        return too_long("a body", LONGEST_BODY);
     }
     let mut headers = FieldTable::default();
     let mut header = |name: &'static str, value| {

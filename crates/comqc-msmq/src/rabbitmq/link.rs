@@ -3,15 +3,18 @@
 use std::future::Future;
 use std::time::Duration;
 
+use async_rs::{Runtime, Tokio};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::tcp::OwnedTLSConfig;
+use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::uri::AMQPUri;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Error, ErrorKind, Queue,
 };
 use tokio::time::{Instant, sleep, timeout};
 
 use super::address::{Address, Kind};
+use super::guard::{Guard, Guarded, Kit};
 use super::headers::short;
 use crate::{Place, QueueError};
 
@@ -56,8 +59,13 @@ impl Link {
         }
         let name = format!("comqc-msmq {}", address.queue);
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let runtime = lapin::runtime::default_runtime()?;
-        let connection = Connection::connect_uri_with_config(address.uri(), properties, tls, runtime).await?;
+        let tokio = Tokio::current();
+        let kit = Kit::new(tokio.clone(), Guarded(tokio.clone()));
+        let connect = async move |uri: AMQPUri, _| {
+            let stream = uri.connect_with_config_async(tls.as_ref(), &Runtime::new(tokio.clone())).await?;
+            Ok(AsyncTcpStream::Plain(Guard::new(stream)))
+        };
+        let connection = Connection::connector(address.uri(), Runtime::new(kit), connect, properties).await?;
         let channel = connection.create_channel().await?;
         if address.declare {
             for (name, arguments) in queues(address) {

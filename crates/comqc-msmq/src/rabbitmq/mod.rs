@@ -2,6 +2,11 @@
 
 mod address;
 mod browse;
+#[cfg(feature = "internals")]
+pub mod guard;
+#[cfg(not(feature = "internals"))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
+mod guard;
 mod hand;
 #[cfg(feature = "internals")]
 pub mod headers;
@@ -13,27 +18,25 @@ mod link;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use comqc_session::{DeadReason, MessageId, QueueMessage, Received, Sender, Timestamp, Verdict};
+use comqc_session::{DeadReason, MessageId, QueueMessage, Received, Sender, Verdict};
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions, QueuePurgeOptions};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use crate::queue::DeadReasonName;
-use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
+use crate::check::{check, check_carried};
+use crate::clock::now;
+use crate::{Counts, DeadReasonName, Delivery, Listed, Place, Queue, QueueError};
 use address::{Address, Kind};
 use browse::Browse;
 use hand::{Hand, Held, Intake, Note};
 use headers::{Fate, short};
 use link::{Link, look, within};
 
-/// Bytes of a frame: room for the headers that are sent, and no more, since the client library reads nested tables
-/// without a bound on their depth.
-const FRAME_MAX: u32 = 32 * 1024;
 /// How long a message may take that the broker says is there.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
@@ -252,6 +255,7 @@ impl Queue for RabbitQueue {
     }
 
     async fn send(&self, message: QueueMessage) -> Result<MessageId, QueueError> {
+        check(&message)?;
         let properties = &message.properties;
         let seconds = properties.time_to_be_received.filter(|_| properties.negative_journaling);
         let expiration = seconds.and_then(|seconds| u64::from(seconds.checked_mul(1000)?).into());
@@ -271,6 +275,7 @@ impl Queue for RabbitQueue {
     }
 
     async fn forward(&self, received: Received) -> Result<(), QueueError> {
+        check_carried(&received.message)?;
         self.publish(Place::Main, &Received { round: 0, ..received }, Fate::default()).await
     }
 
@@ -461,9 +466,4 @@ fn requeue() -> BasicNackOptions {
 
 fn gone() -> QueueError {
     QueueError::Disconnected("the connection is gone".into())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
