@@ -37,7 +37,13 @@ fn labels(lines: &[Value]) -> Vec<&str> {
 pub(crate) fn commands(broker: &mut Broker) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let address = broker.address("program");
+    // A quorum queue shows nobody what waits in it; that hides nothing else.
+    let quorum = broker.address("program-quorum");
+    let stats = queue(folder, &quorum, &["stats"]);
+    assert_eq!((stats.0, &stats.1[0]["main"]), (0, &Value::from(0)));
+    assert_eq!(queue(folder, &quorum, &["list"]), (0, Vec::new()));
+
+    let address = broker.address("program") + "&type=classic";
     let run = |args: &[&str]| queue(folder, &address, args);
     let example = Command::new(program()).args(["queue", "record", "--example"]).output().unwrap();
     std::fs::write(folder.join("calls.json"), example.stdout).unwrap();
@@ -52,8 +58,10 @@ pub(crate) fn commands(broker: &mut Broker) {
     assert_eq!(shown[0]["calls"][1]["arguments"]["price"], "1249.5000");
 
     // One fails, and waits; the others are played. Looking at them has counted as nothing.
-    let fails = ["--exec", "grep -q '\"label\":\"two\"' && exit 1; cat >> calls.out", "--interfaces", "calls.json"];
-    let (status, events) = run(&[&["play", "--once", "--class", CLASS, "--waits", "1h"][..], &fails].concat());
+    let fails =
+        ["--exec", "grep -q '\"label\":\"two\"' && exit 1; cat >> calls.out", "--interfaces", "calls.json"];
+    let (status, events) =
+        run(&[&["play", "--once", "--class", CLASS, "--waits", "1h"][..], &fails].concat());
     let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
     assert_eq!((status, count("played"), count("failed"), count("retry")), (3, 2, 2, 1), "{events:?}");
     let (_, waiting) = run(&["list", "--place", "retry-0"]);
@@ -67,7 +75,10 @@ pub(crate) fn commands(broker: &mut Broker) {
     assert_eq!(run(&["receive"]).0, 3);
     let (status, events) =
         queue(folder, other, &["play", "--once", "--class", CLASS, "--exec", "true", "--per-message"]);
-    assert_eq!((status, &events[1]["event"], &events[1]["id"]), (0, &Value::from("played"), &Value::from(second)));
+    assert_eq!(
+        (status, &events[1]["event"], &events[1]["id"]),
+        (0, &Value::from("played"), &Value::from(second))
+    );
 
     // Dead ones are removed.
     assert_eq!(run(&["record", "calls.json", "--label", "four"]).0, 0);
