@@ -7,6 +7,7 @@ mod foreign;
 mod measure;
 mod order;
 mod player;
+mod program;
 mod tls;
 mod verdicts;
 
@@ -36,6 +37,7 @@ const SCENARIOS: &[Scenario] = &[
     ("a foreign program reads our messages and sends some", foreign::both_ways),
     ("hostile headers stop nobody", foreign::hostile),
     ("classic queues keep order and count, too", order::classic),
+    ("the program records, plays, moves and removes", program::commands),
     ("TLS, and no password in any log", tls::both),
     ("what the broker refuses is said", faults::refused),
     ("without the broker there are clear errors, and then it goes on", faults::stopped),

@@ -18,7 +18,15 @@ pub async fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), Failure> {
     for place in places {
         let mut pages = Pages::of(place, args.most);
         loop {
-            let page = pages.next(&*queue).await?;
+            let page = match pages.next(&*queue).await {
+                // One place that nobody may look at does not hide the others.
+                Err(error @ QueueError::Unsupported(_)) if args.places.is_empty() => {
+                    let count = of(&queue.count().await?, place);
+                    writeln!(io::stderr(), "remassist: {count} messages at {place} are not listed: {error}")?;
+                    break;
+                }
+                page => page?,
+            };
             if page.is_empty() {
                 break;
             }

@@ -37,7 +37,7 @@ impl Pages {
     }
 
     /// The next messages; none when there are no more.
-    pub async fn next(&mut self, queue: &dyn Queue) -> Result<Vec<Listed>, Failure> {
+    pub async fn next(&mut self, queue: &dyn Queue) -> Result<Vec<Listed>, QueueError> {
         let most = self.most.map_or(PAGE, |most| usize::try_from(most).unwrap_or(PAGE).min(PAGE));
         if most == 0 {
             return Ok(Vec::new());
@@ -61,9 +61,9 @@ impl Pages {
 pub async fn find(
     queue: &dyn Queue,
     named: &[Named],
-    place: Option<Place>,
+    place_told: Option<Place>,
 ) -> Result<Vec<(Place, MessageId)>, Failure> {
-    let places = match place {
+    let places = match place_told {
         Some(place) => vec![place],
         None => places(queue).await?,
     };
@@ -71,7 +71,11 @@ pub async fn find(
     for place in places {
         let mut pages = Pages::of(place, None);
         loop {
-            let page = pages.next(queue).await?;
+            let page = match pages.next(queue).await {
+                // Where nobody may look, nothing is found.
+                Err(QueueError::Unsupported(_)) if place_told.is_none() => break,
+                page => page?,
+            };
             if page.is_empty() {
                 break;
             }
@@ -84,7 +88,7 @@ pub async fn find(
             }
         }
     }
-    let at = place.map_or_else(String::new, |place| format!(" at {place}"));
+    let at = place_told.map_or_else(String::new, |place| format!(" at {place}"));
     (named.iter().zip(found))
         .map(|(named, found)| match found.as_slice() {
             [one] => Ok(*one),

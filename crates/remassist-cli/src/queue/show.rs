@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use comqc_msmq::session::{MessageId, Received};
-use comqc_msmq::{Place, Queue};
+use comqc_msmq::{Place, Queue, QueueError};
 use remassist::comqc::{IID_IDISPATCH, Message, Reader, check_extension};
 use remassist::core::{At, Decode as _, DecodeOptions, Decoded, Format, TraceEntry, decode_using};
 use remassist::ndr::{ByteOrder, InvokeRequest, Reader as NdrReader, Stub};
@@ -43,8 +43,13 @@ async fn place_of(args: &ShowArgs, queue: &dyn Queue) -> Result<(Place, Option<M
         return Ok((place, None));
     }
     for place in places(queue).await? {
-        if queue.peek(place, None).await?.is_some() {
-            return Ok((place, None));
+        match queue.peek(place, None).await {
+            Err(QueueError::Unsupported(_)) => {}
+            found => {
+                if found?.is_some() {
+                    return Ok((place, None));
+                }
+            }
         }
     }
     Err(Failure::Unfinished(format!("there is no message in {}", told::address(queue))))

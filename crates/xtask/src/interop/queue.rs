@@ -44,8 +44,9 @@ pub fn queues(options: &Options) -> Result<Outcome> {
     if !root.join("usr/lib/python3/dist-packages/pika").exists() {
         skipped("python3-pika is");
     }
+    run(command("cargo build --quiet --package remassist-cli"))?;
     let mut test = command(TEST);
-    test.env("REMASSIST_RABBITMQ", &root);
+    test.env("REMASSIST_RABBITMQ", &root).env("REMASSIST_PROGRAM", target().join("debug/remassist"));
     if let Some(only) = &options.only {
         test.env("REMASSIST_ONLY", only);
     }
