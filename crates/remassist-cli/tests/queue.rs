@@ -196,6 +196,49 @@ fn every_vector_is_sent_and_shown_and_received_as_it_was() {
 }
 
 #[test]
+fn values_of_every_type_come_back_as_they_were_written() {
+    let desk = Desk::new();
+    let values = json!([
+        7,
+        2.5,
+        true,
+        null,
+        "\u{1F600} \"quoted\"",
+        { "type": "hyper", "value": 5_000_000_000_i64 },
+        { "type": "CURRENCY", "value": "-12.3456" },
+        { "type": "DECIMAL", "value": "79228162514264337593543950335" },
+        { "type": "DATE", "value": "1899-12-29T06:00:00" },
+        { "type": "DATE", "value": "2024-02-29T23:59:59.999" },
+        { "type": "DATE", "value": 1.1e-9 },
+        { "type": "SAFEARRAY(short)", "value": [1, -2] },
+        { "type": "SAFEARRAY(VARIANT)", "value": [1, "a", { "type": "DATE", "value": "2026-12-01T00:00:00" }] },
+        { "type": "empty" },
+        { "ref": 7 },
+    ]);
+    let mut list = desk.example();
+    list["calls"] = json!([{ "dispatch": 5, "arguments": values, "named": { "9": "x" }, "lcid": 1031 }]);
+    desk.write("values.json", &list);
+    desk.run(&["record", "values.json"]).lines();
+    let call = desk.run(&["show", "--json"]).lines()[0]["calls"][0].clone();
+    assert_eq!(call["arguments"], values);
+    assert_eq!((&call["named"], &call["lcid"]), (&json!({ "9": "x" }), &json!(1031)));
+}
+
+#[test]
+fn what_is_no_message_is_shown_as_far_as_it_goes() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("junk"), b"no message").unwrap();
+    desk.run(&["send", "--force", "junk", "--label", "a\u{1b}[2Jb"]).lines();
+    let run = desk.run(&["show"]);
+    assert_eq!(run.status, 1);
+    assert!(run.text().contains("label: a\u{FFFD}[2Jb"), "{}", run.text());
+    assert!(run.said.contains("the body is no message of queued calls"), "{}", run.said);
+    let json = desk.run(&["show", "--json"]).lines()[0].clone();
+    assert!(json["error"].is_string() && json["label"] == "a\u{1b}[2Jb");
+    assert!(!desk.run(&["list", "--table"]).text().contains('\u{1b}'));
+}
+
+#[test]
 fn bodies_that_break_a_rule_are_sent_only_by_force() {
     let desk = Desk::new();
     let invalid = vectors("invalid.json");
