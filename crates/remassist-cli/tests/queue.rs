@@ -315,6 +315,9 @@ fn what_fails_waits_in_a_retry_queue_and_can_be_played_again() {
     assert_eq!(run.events("played").len(), 1);
     assert_eq!(desk.labels("retry-0"), ["poison"]);
     assert_eq!(desk.list("retry-0")[0]["error"], retry["error"]);
+    let table = desk.run(&["list", "--table"]).text();
+    let row = table.lines().nth(1).unwrap();
+    assert!(row.starts_with("retry-0") && row.ends_with("exit status 7: no such article"), "{table}");
     // It is not due, so nobody gets it.
     assert_eq!(desk.play(&["--exec", "true"]).events("ended")[0]["received"], 0);
     let moved = desk.run(&["requeue", &number]).lines();

@@ -49,6 +49,7 @@ pub async fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), Failure> {
             ("FAILED", true),
             ("STATE", false),
             ("LABEL", false),
+            ("LAST ERROR", false),
         ];
         told::table(out, &columns, &rows)?;
     }
@@ -66,10 +67,11 @@ fn row(place: Place, message: &Listed) -> Vec<String> {
         failures.to_string(),
         state(message),
         label.clone(),
+        message.error.as_deref().map_or_else(String::new, told::end),
     ]
 }
 
-/// What a message waits for, and why it failed.
+/// What a message waits for.
 fn state(message: &Listed) -> String {
     let mut parts = Vec::new();
     if message.locked {
@@ -85,7 +87,6 @@ fn state(message: &Listed) -> String {
     if message.abandoned > 0 {
         parts.push(format!("abandoned {}", message.abandoned));
     }
-    parts.extend(message.error.clone());
     if parts.is_empty() { "ready".to_owned() } else { parts.join(", ") }
 }
 

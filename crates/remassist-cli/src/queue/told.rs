@@ -23,10 +23,13 @@ impl Printed {
 /// A column of a table: its heading, and whether it holds numbers.
 pub type Column = (&'static str, bool);
 
-/// Prints a table; a line is never wider than its cells, whatever they hold.
+/// Characters of a cell that are shown; JSON has all of them.
+const CELL: usize = 48;
+
+/// Prints a table. What a cell holds cannot steer the terminal, and is cut where it is long.
 pub fn table(out: &mut dyn Write, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
     let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+        rows.iter().map(|row| row.iter().map(|cell| cut(&printable(cell))).collect()).collect();
     let widths: Vec<usize> = (columns.iter().enumerate())
         .map(|(index, (heading, _))| {
             let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
@@ -47,6 +50,23 @@ pub fn table(out: &mut dyn Write, columns: &[Column], rows: &[Vec<String>]) -> i
         writeln!(out, "{}", line(&mut row.iter().map(String::as_str)))?;
     }
     Ok(())
+}
+
+/// The end of a text, where errors tell what was wrong, as long as a cell may be.
+pub fn end(text: &str) -> String {
+    let surplus = text.chars().count().saturating_sub(CELL);
+    if surplus == 0 {
+        return text.to_owned();
+    }
+    let end: String = text.chars().skip(surplus.saturating_add(2)).collect();
+    format!("..{end}")
+}
+
+fn cut(cell: &str) -> String {
+    match cell.char_indices().nth(CELL) {
+        Some((end, _)) => format!("{}..", cell.get(..end).unwrap_or_default()),
+        None => cell.to_owned(),
+    }
 }
 
 fn heading() -> Style {
