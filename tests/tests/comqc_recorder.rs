@@ -258,8 +258,8 @@ fn arguments_stand_in_reverse_order_and_those_by_reference_apart() {
     );
     let empty = Variant::VariantRef(Some(Box::new(Variant::Empty)));
     assert_eq!(named.var_ref, [Some(empty), Some(Variant::BstrRef(Some(Bstr::new("left"))))]);
-    for request in requests.iter().cloned() {
-        assert_eq!(Invocation::from(request.clone()).into_request(), request);
+    for request in &requests {
+        assert_eq!(Invocation::from(request.clone()).into_request(), *request);
     }
 }
 

@@ -93,7 +93,7 @@ impl<T: Send + Sync> Listener<T> {
 
     /// Plays messages until `shutdown` is there; the message in hand is played to its end.
     ///
-    /// Dropping the future instead may leave a message locked for as long as the queue is open.
+    /// Dropping the future instead gives up the message in hand: it comes again, abandoned once.
     ///
     /// # Errors
     /// When the queue cannot be used (damaged, not writable), or has failed for longer than

@@ -41,11 +41,13 @@ const TESTS: &[Tests] = &[
 ];
 const HEAD: &str = "# Soak runs\n\nWritten by `cargo xtask soak`.\n";
 
-/// Runs the tests in full and writes what they say they did; all of them, also when some fail.
-pub fn tests() -> Result {
+/// Runs the tests whose title has this text in full and writes what they say they did; all of them, also when some fail.
+pub fn tests(title: &str) -> Result {
     // Asked before the first section changes the tree.
     let origin = origin()?;
-    TESTS.iter().map(|tests| section(tests, &origin)).fold(Ok(()), Result::and)
+    let mut meant = TESTS.iter().filter(|tests| tests.title.contains(title)).peekable();
+    meant.peek().ok_or_else(|| format!("no section of docs/soak.md has {title:?} in its title"))?;
+    meant.map(|tests| section(tests, &origin)).fold(Ok(()), Result::and)
 }
 
 fn section(tests: &Tests, origin: &str) -> Result {
