@@ -547,13 +547,16 @@ fn a_message_comes_again_when_its_player_is_killed() {
     desk.send("first");
     desk.send("second");
     fifo(&desk, "here");
-    let mut playing = Playing::start(&desk, "echo $REMASSIST_CALL > here; exec sleep 600");
+    fifo(&desk, "go");
+    let mut playing = Playing::start(&desk, "echo $REMASSIST_CALL > here; cat go");
     assert_eq!(wait_for(&desk.path("here")), "1\n");
     assert_eq!(desk.run(&["stats"]).lines()[0]["locked"], 1);
     // What somebody has in hand is nobody else's.
     assert_eq!(desk.run(&["receive"]).status, 3);
     playing.child.kill().unwrap();
     playing.child.wait().unwrap();
+    // What it had started would wait for ever.
+    std::fs::write(desk.path("go"), "").unwrap();
     let again = desk.play(&["--exec", "true"]);
     let played: Vec<_> = again.events("played").iter().map(|event| event["label"].clone()).collect();
     assert_eq!((again.status, played), (0, vec![json!("first"), json!("second")]));
