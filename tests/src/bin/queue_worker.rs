@@ -69,7 +69,6 @@ fn play(database: &str, queue: &str, target: &str, until_empty: bool) -> Result<
             let (writer, life, number) = call.params::<(u32, u32, u32)>()?;
             tx.execute("INSERT INTO played VALUES (?1, ?2, ?3, ?4)", params![writer, life, number, id])
                 .map_err(CallError::new)?;
-            println!("played {writer} {life} {number}");
         }
         Ok(())
     };

@@ -2,11 +2,13 @@
 //! and the order stays.
 
 use std::path::Path;
-use std::time::Instant;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use crate::measure::{Random, record, soak};
-use crate::workers::{Mark, Said, Worker, check, played};
+use crate::workers::{Mark, Worker, check, played};
 
+/// They have the numbers from 0; the player has the one behind.
 const WRITERS: u64 = 2;
 
 struct Run {
@@ -14,35 +16,31 @@ struct Run {
     /// Where the player writes what it plays: `same`, or another database.
     target: String,
     lives: u64,
-    sent: Vec<Mark>,
+    sent: Sender<Mark>,
 }
 
 impl Run {
-    fn writer(&mut self, number: u64) -> Worker {
+    /// A writer by its number, or the player.
+    fn start(&mut self, number: u64) -> Worker {
         self.lives += 1;
-        let arguments = ["send", &self.database, "orders", &number.to_string(), &self.lives.to_string()];
-        Worker::start(&arguments.map(str::to_owned))
-    }
-
-    fn player(&self, until_empty: bool) -> Worker {
-        let end = if until_empty { "until-empty" } else { "until-killed" };
-        Worker::start(&["play", &self.database, "orders", &self.target, end].map(str::to_owned))
-    }
-
-    fn heard_all(&mut self, said: Vec<Said>) {
-        said.into_iter().for_each(|said| self.heard(said));
-    }
-
-    fn heard(&mut self, said: Said) {
-        match said {
-            Said::Sent(mark) => self.sent.push(mark),
-            Said::Played => {}
-            Said::Ended => panic!("a worker has ended"),
+        let (number, life) = (number.to_string(), self.lives.to_string());
+        if number == WRITERS.to_string() {
+            return self.player("until-killed");
         }
+        self.worker(&["send", &self.database, "orders", &number, &life])
+    }
+
+    fn player(&self, end: &str) -> Worker {
+        self.worker(&["play", &self.database, "orders", &self.target, end])
+    }
+
+    fn worker(&self, arguments: &[&str]) -> Worker {
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Worker::start(&arguments, self.sent.clone())
     }
 }
 
-/// Kills writers and the player in turn, each after a random number of messages, until there were enough of both.
+/// Kills writers and the player, one of them each time that so many messages were sent.
 fn kill_them(target: Option<&str>, messages: u64, kills: u64) {
     let began = Instant::now();
     let folder = tempfile::tempdir().unwrap();
@@ -50,51 +48,40 @@ fn kill_them(target: Option<&str>, messages: u64, kills: u64) {
     let mut random = Random::seeded();
     let database = path("queue.db");
     let target = target.map_or_else(|| "same".to_owned(), path);
-    let target_path = if target == "same" { database.clone() } else { target.clone() };
-    let mut run = Run { database, target, lives: 0, sent: Vec::new() };
+    let played_in = if target == "same" { database.clone() } else { target.clone() };
+    let (tell, told) = channel();
+    let mut run = Run { database, target, lives: 0, sent: tell };
 
-    let mut writers: Vec<_> = (0..WRITERS).map(|number| run.writer(number)).collect();
-    let mut player = run.player(false);
-    let mut killed = 0;
-    while killed < kills || u64::try_from(run.sent.len()).unwrap() < messages {
-        let victim = random.below(WRITERS + 1);
-        let more = random.below(2 * messages / kills / (WRITERS + 1)) + 1;
-        for _ in 0..more {
-            // The others' lines wait in their channels.
-            match writers.get(usize::try_from(victim).unwrap()) {
-                Some(writer) => run.heard(writer.next()),
-                None => run.heard(player.next()),
-            }
+    let mut workers: Vec<_> = (0..=WRITERS).map(|number| run.start(number)).collect();
+    let mut sent = Vec::new();
+    for _ in 0..kills {
+        let more = random.below(2 * messages / kills) + 1;
+        let enough = sent.len() + usize::try_from(more).unwrap();
+        while sent.len() < enough {
+            sent.push(told.recv_timeout(Duration::from_secs(300)).expect("the writers have ended"));
         }
         // Anywhere in the work on the next message.
-        std::thread::sleep(std::time::Duration::from_micros(random.below(3_000)));
-        match writers.get_mut(usize::try_from(victim).unwrap()) {
-            Some(writer) => {
-                run.heard_all(writer.kill());
-                *writer = run.writer(victim);
-            }
-            None => {
-                run.heard_all(player.kill());
-                player = run.player(false);
-            }
-        }
-        killed += 1;
+        std::thread::sleep(Duration::from_micros(random.below(3_000)));
+        let victim = random.below(WRITERS + 1);
+        let place = usize::try_from(victim).unwrap();
+        workers.remove(place).kill();
+        workers.insert(place, run.start(victim));
     }
-    for worker in writers.iter_mut().chain([&mut player]) {
-        run.heard_all(worker.kill());
-    }
-    run.player(true).finish();
+    workers.into_iter().for_each(Worker::kill);
+    sent.extend(told.try_iter());
+    run.player("until-empty").finish();
 
-    let played = played(Path::new(&target_path));
-    check(&run.sent, &played);
-    let (sent, played) = (run.sent.len(), played.len());
+    let played = played(Path::new(&played_in));
+    check(&sent, &played);
+    let which = if run.target == "same" { "the same" } else { "another" };
     record(
-        format_args!(
-            "{killed} kills of writers and players, {} database",
-            if run.target == "same" { "the same" } else { "another" }
-        ),
+        format_args!("{kills} kills of writers and players, {which} database"),
         began,
-        format_args!("{sent} messages acknowledged, {played} played, none lost, none twice, in order"),
+        format_args!(
+            "{} messages acknowledged, {} played, none lost, none twice, in order",
+            sent.len(),
+            played.len()
+        ),
     );
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use comqc_msmq::sqlite::rusqlite::{Connection, Row};
@@ -12,56 +12,39 @@ use comqc_msmq::sqlite::rusqlite::{Connection, Row};
 /// What a message carries: which writer, in which of its lives, the how manieth message of that life.
 pub type Mark = (u64, u64, u64);
 
-/// A line of a worker.
-pub enum Said {
-    /// `send` has returned for this message.
-    Sent(Mark),
-    /// A message was played and settled.
-    Played,
-    /// The worker's standard output has ended.
-    Ended,
-}
-
 /// A process that sends or plays.
 pub struct Worker {
     child: Child,
     reader: Option<JoinHandle<()>>,
-    lines: Receiver<Said>,
 }
 
 impl Worker {
-    /// Starts one; its standard error is ours.
-    pub fn start(arguments: &[String]) -> Self {
+    /// Starts one; what it has sent is told as soon as `send` has returned. Its standard error is ours.
+    pub fn start(arguments: &[String], sent: Sender<Mark>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_queue_worker"));
         let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let output = child.stdout.take().unwrap();
-        let (said, lines) = channel();
-        let reader = std::thread::spawn(move || read(BufReader::new(output), &said));
-        Self { child, reader: Some(reader), lines }
+        let reader = std::thread::spawn(move || read(BufReader::new(output), &sent));
+        Self { child, reader: Some(reader) }
     }
 
-    /// What it says next.
-    pub fn next(&self) -> Said {
-        self.lines.recv().unwrap_or(Said::Ended)
-    }
-
-    /// Kills it at once and returns what else it had said.
-    pub fn kill(&mut self) -> Vec<Said> {
+    /// Kills it at once; all that it has sent was told when this returns. It must not have ended by itself.
+    pub fn kill(mut self) {
+        assert!(self.child.try_wait().unwrap().is_none(), "a worker has ended");
         self.child.kill().unwrap();
-        self.end().1
+        self.end();
     }
 
     /// Waits for its end, which must be a good one.
-    pub fn finish(mut self) -> Vec<Said> {
-        let (status, said) = self.end();
+    pub fn finish(mut self) {
+        let status = self.end();
         assert!(status.success(), "{status}");
-        said
     }
 
-    fn end(&mut self) -> (std::process::ExitStatus, Vec<Said>) {
+    fn end(&mut self) -> ExitStatus {
         let status = self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
-        (status, self.lines.try_iter().filter(|said| !matches!(said, Said::Ended)).collect())
+        status
     }
 }
 
@@ -73,22 +56,16 @@ impl Drop for Worker {
     }
 }
 
-fn read(output: impl std::io::BufRead, said: &Sender<Said>) {
+fn read(output: impl std::io::BufRead, sent: &Sender<Mark>) {
     for line in output.lines().map_while(Result::ok) {
-        let mut words = line.split(' ');
-        let what = words.next();
-        let mut number = || words.next().and_then(|word| word.parse().ok());
         // A line that was cut by the kill tells nothing.
-        let told = match what {
-            Some("sent") => number().zip(number()).zip(number()).map(|((a, b), c)| Said::Sent((a, b, c))),
-            Some("played") => Some(Said::Played),
-            _ => None,
-        };
-        if told.is_some_and(|told| said.send(told).is_err()) {
-            return;
+        let mut numbers = line.strip_prefix("sent ").unwrap_or_default().split(' ').map(str::parse);
+        if let (Some(Ok(writer)), Some(Ok(life)), Some(Ok(number))) =
+            (numbers.next(), numbers.next(), numbers.next())
+        {
+            sent.send((writer, life, number)).unwrap();
         }
     }
-    let _ = said.send(Said::Ended);
 }
 
 /// What the player's database says was played, in order: mark and message id.
