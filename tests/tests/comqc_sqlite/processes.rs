@@ -186,7 +186,7 @@ fn many_processes_and_threads_send_and_play_at_once() {
     assert_eq!(play_all(&queue).len() as u64, std::mem::take(&mut counts.main));
     let last: i64 = comqc_msmq::sqlite::rusqlite::Connection::open(place.path())
         .unwrap()
-        .query_row("SELECT last FROM comqc_store", [], |row| row.get(0))
+        .query_row("SELECT last FROM comqc_queue WHERE name = 'App'", [], |row| row.get(0))
         .unwrap();
     assert_eq!(last as usize, 6 * EACH, "every one was taken");
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::error::Fault;
 use super::receive::{live_lock, locked_now, put};
-use super::row::{self, id_of, int, uint};
+use super::row::{self, OF_ID, id_of, int, uint};
 use super::store::{Durability, Inner};
 use crate::queue::DeadReasonName;
 use crate::{Counts, Listed, Place, QueueError};
@@ -13,10 +13,10 @@ use crate::{Counts, Listed, Place, QueueError};
 /// The seq of the message with this identifier at a place.
 fn find(db: &Connection, queue: i64, place: Place, id: MessageId) -> Result<i64, Fault> {
     let seq = db
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT seq FROM comqc_message
-             WHERE uniquifier = ?1 AND lineage = ?2 AND queue = ?3 AND place = ?4 ORDER BY seq LIMIT 1",
-        )?
+             WHERE seq IN ({OF_ID}) AND queue = ?3 AND place = ?4 ORDER BY seq LIMIT 1"
+        ))?
         .query_row(params![id.uniquifier, id.lineage.to_string(), queue, place.to_string()], |row| row.get(0))
         .optional()?;
     Ok(seq.ok_or(QueueError::NotFound(id))?)

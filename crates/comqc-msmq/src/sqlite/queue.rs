@@ -10,7 +10,7 @@ use tokio::task;
 use tokio::time::timeout;
 
 use super::address::SqliteAddress;
-use super::row::{self, int};
+use super::row::{self, OF_ID, int};
 use super::store::{Durability, Inner, Mode, Store};
 use crate::check::{check, check_carried};
 use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
@@ -134,10 +134,9 @@ impl StoredQueue {
         check_carried(&received.message)?;
         self.inner().write(Durability::Disk, |tx| {
             let known = tx
-                .prepare_cached(
-                    "SELECT 1 FROM comqc_message
-                     WHERE uniquifier = ?1 AND lineage = ?2 AND queue = ?3 AND place <> 'journal'",
-                )?
+                .prepare_cached(&format!(
+                    "SELECT 1 FROM comqc_message WHERE seq IN ({OF_ID}) AND queue = ?3 AND place <> 'journal'"
+                ))?
                 .exists(params![received.id.uniquifier, received.id.lineage.to_string(), self.id])?;
             if !known {
                 let Received { id, message, sender, sent, .. } = received;

@@ -203,7 +203,7 @@ impl Inner {
             expire(tx, queue, now)?;
             let Some(seq) = head(tx, queue, now)? else { return Ok(None) };
             let received = row::load(tx, seq)?
-                .ok_or_else(|| QueueError::Damaged(format!("message {seq} has no body")))?;
+                .ok_or_else(|| QueueError::Damaged(format!("message {seq} is not there")))?;
             let holder = match &*own {
                 Some(own) if holder::known(tx, own.id)? => own.id,
                 // The first message; or a person has removed the file, and somebody took this store for dead.

@@ -62,23 +62,40 @@ fn restored<T: Serialize + DeserializeOwned + Default>(text: &str) -> Result<T, 
     serde_json::from_value(value)
 }
 
+/// What gives the seq of the messages with an identifier: number ?1, lineage ?2.
+pub(super) const OF_ID: &str = "
+    SELECT seq FROM comqc_message
+    WHERE seq = (SELECT base + ?1 FROM comqc_lineage WHERE lineage = ?2) AND NOT named
+    UNION ALL
+    SELECT seq FROM comqc_message WHERE named AND uniquifier = ?1 AND lineage = ?2";
+
 /// Gives the next message its place in the order, and an identifier: seq, identifier.
 fn number(tx: &Transaction<'_>) -> Result<(i64, MessageId), Fault> {
-    let (lineage, base, seq): (Option<String>, i64, i64) = tx
-        .prepare_cached("UPDATE comqc_store SET last = last + 1 RETURNING lineage, base, last")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let known = lineage.and_then(|lineage| Uuid::try_parse(&lineage).ok());
-    let uniquifier = seq.checked_sub(base).and_then(|number| u32::try_from(number).ok());
-    if let (Some(lineage), Some(uniquifier)) = (known, uniquifier) {
-        return Ok((seq, MessageId { lineage, uniquifier }));
+    let seq: i64 = tx
+        .prepare_cached(
+            "SELECT 1 + max(coalesce((SELECT max(seq) FROM comqc_message), 0),
+                            coalesce((SELECT max(last) FROM comqc_queue), 0))",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let current: Option<(String, i64)> = tx
+        .prepare_cached("SELECT lineage, base FROM comqc_lineage WHERE NOT closed ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let id = current.and_then(|(lineage, base)| {
+        let uniquifier = u32::try_from(seq.checked_sub(base)?).ok()?;
+        Some(MessageId { lineage: Uuid::try_parse(&lineage).ok()?, uniquifier })
+    });
+    if let Some(id) = id {
+        return Ok((seq, id));
     }
     // The first message of all, or all numbers are used up: another GUID, and from 1 again.
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| QueueError::Backend(format!("no random numbers: {error}")))?;
     let lineage = uuid::Builder::from_random_bytes(random).into_uuid();
+    tx.execute("UPDATE comqc_lineage SET closed = 1", [])?;
     tx.execute(
-        "UPDATE comqc_store SET lineage = ?1, base = ?2",
+        "INSERT INTO comqc_lineage (lineage, base) VALUES (?1, ?2)",
         params![lineage.to_string(), seq.saturating_sub(1)],
     )?;
     Ok((seq, MessageId { lineage, uniquifier: 1 }))
@@ -94,6 +111,7 @@ pub(super) fn insert(
     sent: Timestamp,
 ) -> Result<MessageId, Fault> {
     let (seq, new) = number(tx)?;
+    let named = id.is_some();
     let id = id.unwrap_or(new);
     let properties = &message.properties;
     let expires = properties
@@ -107,8 +125,9 @@ pub(super) fn insert(
     };
     tx.prepare_cached(
         "INSERT INTO comqc_message
-           (seq, queue, place, lineage, uniquifier, label, priority, sent, expires, size, properties, sender)
-         VALUES (?1, ?2, 'main', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+           (seq, queue, place, lineage, uniquifier, label, priority, sent, expires, size, properties, sender, named,
+            body)
+         VALUES (?1, ?2, 'main', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         seq,
@@ -122,9 +141,9 @@ pub(super) fn insert(
         int(u64::try_from(message.body.len()).unwrap_or(u64::MAX)),
         differences(&rest)?,
         differences(sender)?,
+        named,
+        &message.body[..],
     ])?;
-    tx.prepare_cached("INSERT INTO comqc_body (seq, bytes) VALUES (?1, ?2)")?
-        .execute(params![seq, &message.body[..]])?;
     Ok(id)
 }
 
@@ -143,17 +162,23 @@ fn conversion(column: usize, error: impl std::error::Error + Send + Sync + 'stat
 pub(super) fn load(db: &Connection, seq: i64) -> Result<Option<Received>, Fault> {
     let received = db
         .prepare_cached(
-            "SELECT lineage, uniquifier, label, priority, sent, round, failures, abandoned, properties, sender, bytes
-             FROM comqc_message JOIN comqc_body USING (seq) WHERE seq = ?1",
+            "SELECT lineage, uniquifier, label, priority, sent, round, failures, abandoned, properties, sender, size,
+                    body
+             FROM comqc_message WHERE seq = ?1",
         )?
         .query_row([seq], |row| {
             let json = |column| row.get_ref(column)?.as_str().map_err(|error| conversion(column, error));
             let mut properties: Properties = restored(json(8)?).map_err(|error| conversion(8, error))?;
             properties.label = row.get(2)?;
             properties.priority = row.get(3)?;
+            let (size, body): (i64, Vec<u8>) = (row.get(10)?, row.get(11)?);
+            if u64::try_from(body.len()).unwrap_or(u64::MAX) != uint(size) {
+                let told = format!("a body of {} bytes, not {size}", body.len());
+                return Err(conversion(11, std::io::Error::other(told)));
+            }
             Ok(Received {
                 id: id_of(row)?,
-                message: QueueMessage { properties, body: row.get::<_, Vec<u8>>(10)?.into() },
+                message: QueueMessage { properties, body: body.into() },
                 sender: restored(json(9)?).map_err(|error| conversion(9, error))?,
                 sent: Timestamp(uint(row.get(4)?)),
                 round: row.get(5)?,
