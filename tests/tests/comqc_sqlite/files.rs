@@ -5,7 +5,7 @@ use std::fs;
 use comqc_msmq::sqlite::rusqlite::Connection;
 use comqc_msmq::sqlite::{Mode, Store, StoreOptions};
 use comqc_msmq::{Place, QueueError};
-use comqc_session::MessageId;
+use comqc_session::{MessageId, Verdict};
 
 use crate::common::{labels, place, play_all, send, take};
 
@@ -17,19 +17,49 @@ fn a_database_of_an_older_version_is_brought_up_to_date() {
     let place = place();
     let db = Connection::open(place.path()).unwrap();
     db.execute_batch(VERSION_1).unwrap();
+    // One message of this store, and one that came with an identifier; four others were there and are gone.
     db.execute_batch(
         "PRAGMA application_id = 0x434F4D51; PRAGMA user_version = 1;
          INSERT INTO comqc_queue (id, name, created) VALUES (1, 'App', 0);
          INSERT INTO comqc_message (seq, queue, place, lineage, uniquifier, label, priority, sent, size, properties, sender)
-         VALUES (1, 1, 'main', '00000000-0000-0000-0000-000000000001', 1, 'old', 3, 0, 3, '{}', '{}');
-         INSERT INTO comqc_body VALUES (1, x'010203');
-         UPDATE comqc_store SET last = 1;",
+         VALUES (2, 1, 'main', '00000000-0000-0000-0000-000000000001', 1, 'old', 3, 0, 3, '{}', '{}'),
+                (4, 1, 'main', '00000000-0000-0000-0000-000000000002', 3, 'other', 3, 0, 0, '{}', '{}');
+         INSERT INTO comqc_body VALUES (2, x'010203'), (4, x'');
+         UPDATE comqc_store SET lineage = '00000000-0000-0000-0000-000000000001', base = 1, last = 6;",
     )
     .unwrap();
     let queue = place.queue();
-    let shown: String = db.query_row("SELECT identifier FROM comqc_messages", [], |row| row.get(0)).unwrap();
+    let shown: String =
+        db.query_row("SELECT identifier FROM comqc_messages LIMIT 1", [], |row| row.get(0)).unwrap();
     assert_eq!(shown, "{00000000-0000-0000-0000-000000000001}\\1");
-    assert_eq!(play_all(&queue), ["old"]);
+    let id = |lineage, uniquifier| MessageId { lineage: uuid::Uuid::from_u128(lineage), uniquifier };
+    let old = queue.peek(Place::Main, Some(id(1, 1))).unwrap().unwrap();
+    assert_eq!((&*old.message.properties.label, &*old.message.body), ("old", &[1, 2, 3][..]));
+    let other = queue.peek(Place::Main, Some(id(2, 3))).unwrap().unwrap();
+    assert_eq!(other.message.properties.label, "other");
+    assert!(matches!(queue.peek(Place::Main, Some(id(1, 3))), Err(QueueError::NotFound(_))));
+    assert_eq!(send(&queue, "new"), id(1, 6), "numbers go on");
+    assert_eq!(play_all(&queue), ["old", "other", "new"]);
+}
+
+/// What was forwarded to the store that had given its identifier is another message of that store, but found by it.
+#[test]
+fn identifiers_that_come_back_are_found() {
+    let place = place();
+    let queue = place.queue();
+    let first = send(&queue, "a");
+    let delivery = take(&queue).unwrap();
+    let received = delivery.received.clone();
+    queue.settle(&delivery, &Verdict::Done).unwrap();
+    assert_eq!(send(&queue, "b").uniquifier, 2);
+    queue.forward(&received).unwrap();
+    queue.forward(&received).unwrap();
+    assert_eq!(labels(&queue, Place::Main), ["b", "a"], "once");
+    assert_eq!(queue.peek(Place::Main, Some(first)).unwrap().unwrap().message.properties.label, "a");
+    let third = MessageId { uniquifier: 3, ..first };
+    assert!(matches!(queue.peek(Place::Main, Some(third)), Err(QueueError::NotFound(_))), "not its number");
+    queue.remove(Place::Main, first).unwrap();
+    assert_eq!(play_all(&queue), ["b"]);
 }
 
 #[test]

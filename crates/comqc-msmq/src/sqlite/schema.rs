@@ -37,6 +37,8 @@ pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), Fault> {
 
 /// The version of the tables; 0 where there are none yet.
 pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, Fault> {
+    // At one state of the database: somebody else may just be making the tables.
+    let _reading = if db.is_autocommit() { Some(db.unchecked_transaction()?) } else { None };
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let empty = || -> rusqlite::Result<bool> {
