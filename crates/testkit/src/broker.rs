@@ -72,7 +72,7 @@ impl Broker {
         let mut mapper = Command::new(erlang(root).join("epmd"));
         mapper.env("ERL_EPMD_ADDRESS", "127.0.0.1").args(["-port", &mapper_port.to_string()]);
         let mapper = mapper.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let (root, server) = (root.to_owned(), None);
+        let (root, server) = (std::path::absolute(root).unwrap(), None);
         let certificate = certificate.map(|(certificate, _)| certificate.to_owned());
         let mut broker =
             Self { root, folder, port, tls_port, certificate, distribution, mapper, mapper_port, server };
@@ -103,6 +103,8 @@ impl Broker {
             .env("RABBITMQ_CONF_ENV_FILE", inside("none"))
             .env("RABBITMQ_GENERATED_CONFIG_DIR", inside("generated"))
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
+            // Where it leaves what it has to say when it crashes.
+            .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
