@@ -91,7 +91,7 @@ impl Options {
     }
 }
 
-/// Runs the scenarios, a failed one of RDP and DCOM twice. Those of RDP, DCOM and queues do not need each other's peers.
+/// Runs the scenarios, a failed one twice. Those of RDP, DCOM and queues do not need each other's peers.
 pub fn interop(options: &Options) -> Result<Outcome> {
     let programs = Programs::build(options)?;
     let outcomes = [rdp(options, &programs)?, dcom(options, programs)?, queue::queues(options)?];
