@@ -7,6 +7,8 @@ pub mod dcom;
 pub mod echo;
 pub mod laws;
 pub mod logon;
+pub mod measure;
+pub mod memory;
 pub mod novice;
 pub mod oracles;
 pub mod pair;
