@@ -675,3 +675,14 @@ fn what_is_shown_of_a_call_does_not_hold_its_parameters() {
     let call = playback.next_call().unwrap();
     expect!["PlayedCall { number: 1, interface_id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301, method_number: 3, data: \"4 bytes\", .. }"].assert_eq(&format!("{call:?}"));
 }
+
+#[test]
+fn reasons_have_one_name_everywhere() {
+    for reason in DeadReason::ALL {
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        assert_eq!(
+            (reason.to_string(), DeadReason::from_name(reason.name())),
+            (reason.name().into(), Some(*reason))
+        );
+    }
+}
