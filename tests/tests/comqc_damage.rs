@@ -1,12 +1,9 @@
 //! Seeds of the fuzz targets of recorder, player and tables, damaged at random.
 
-#[path = "common/measure.rs"]
-mod measure;
-
 use std::path::Path;
 use std::time::Instant;
 
-use measure::{Random, record, soak};
+use testkit::measure::{Random, record, soak};
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);

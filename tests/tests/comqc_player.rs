@@ -1,8 +1,5 @@
 //! The player: what it plays, in which order, and what becomes of a message that it does not.
 
-#[path = "common/queued.rs"]
-mod queued;
-
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -14,8 +11,8 @@ use comqc_session::{
 };
 use expect_test::expect;
 use ndr_oaut::{Bstr, InterfacePointer, Scalar, VarType, Variant};
-use queued::{IOTHER, ISHIP, SHIP, claim, messages, of, received, sid, vector};
 use remassist_core::{Decode as _, DecodeOptions, Policy};
+use testkit::queued::{IOTHER, ISHIP, SHIP, chain, claim, messages, of, received, sid, vector};
 use testkit::vectors;
 use uuid::{Uuid, uuid};
 
@@ -341,7 +338,7 @@ fn authentication_is_what_the_transport_proves_and_every_claim_agrees_with() {
         (&[claim(1107), claim(1108)], Some(1107), true, false, false),
         (&[claim(1107), SecurityData::EMPTY], Some(1107), true, false, true),
         (&[append], Some(1107), true, false, true),
-        (&[queued::chain()], Some(1107), true, false, false),
+        (&[chain()], Some(1107), true, false, false),
         (&[name_only], Some(1107), true, false, false),
     ];
     for (contexts, user, authenticated, by_strict, by_lenient) in cases {
@@ -360,13 +357,13 @@ fn a_policy_sees_every_context_and_every_caller() {
     impl SecurityPolicy for Look {
         fn check(&self, claims: &Claims<'_>) -> Result<(), Refused> {
             assert_eq!((claims.target_id, claims.partition), (SHIP, None));
-            assert_eq!(claims.contexts, [claim(1107), queued::chain()]);
+            assert_eq!(claims.contexts, [claim(1107), chain()]);
             assert_eq!(claims.contexts[1].callers().count(), 2);
             Err(Refused(claims.sender.description.clone().into()))
         }
     }
     let player = player(PlayerOptions { policy: Box::new(Look), ..Default::default() });
-    let mut message = from(&[claim(1107), queued::chain(), claim(1107)], None, false);
+    let mut message = from(&[claim(1107), chain(), claim(1107)], None, false);
     message.sender.description = "amqp user ship".into();
     assert_eq!(dead(player.begin(&message)), (DeadReason::Security, "amqp user ship".into()));
 }
@@ -576,7 +573,7 @@ fn limits_are_kept() {
     limited(PlayerOptions { max_body: size, max_calls: 3, ..Default::default() }).unwrap();
     let options = || PlayerOptions { max_collections: 2, ..Default::default() };
     assert!(player(options()).begin(&from(&[claim(1107)], None, false)).is_ok());
-    let three = from(&[claim(1107), queued::chain()], None, false);
+    let three = from(&[claim(1107), chain()], None, false);
     let player = player(options());
     assert_eq!(dead(player.begin(&three)).1, "more than 2 collections of security properties");
 }
@@ -677,4 +674,15 @@ fn what_is_shown_of_a_call_does_not_hold_its_parameters() {
     let mut playback = player.begin(&received).unwrap();
     let call = playback.next_call().unwrap();
     expect!["PlayedCall { number: 1, interface_id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301, method_number: 3, data: \"4 bytes\", .. }"].assert_eq(&format!("{call:?}"));
+}
+
+#[test]
+fn reasons_have_one_name_everywhere() {
+    for reason in DeadReason::ALL {
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        assert_eq!(
+            (reason.to_string(), DeadReason::from_name(reason.name())),
+            (reason.name().into(), Some(*reason))
+        );
+    }
 }

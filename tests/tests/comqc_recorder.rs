@@ -1,8 +1,5 @@
 //! The recorder: what it makes of calls, and what it refuses.
 
-#[path = "common/queued.rs"]
-mod queued;
-
 use comqc_format::{
     AuthenticationLevel, Property, RecordedCall, Recording, SecurityData, Style, TargetForm, Writer,
 };
@@ -12,8 +9,8 @@ use comqc_session::{
 };
 use expect_test::{Expect, expect};
 use ndr_oaut::{Bstr, InterfacePointer, InvokeFlags, InvokeRequest, Scalar, Stub, VarType, Variant};
-use queued::{IOTHER, ISHIP, SHIP, chain, claim, messages, sid};
 use remassist_core::{Decode as _, DecodeOptions, Encode as _};
+use testkit::queued::{IOTHER, ISHIP, SHIP, chain, claim, messages, sid};
 use testkit::vectors;
 use uuid::{Uuid, uuid};
 

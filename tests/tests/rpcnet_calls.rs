@@ -1,30 +1,26 @@
 //! Our client with our server over loopback: it proves nothing of either, but that both hold their promises.
 
-mod common {
-    pub mod rpc;
-}
-
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::rpc::{self, Echo, INTERFACE, other};
 use rpc_net::{
     AuditEvent, AuthLevel, ConnectOptions, Connection, ContextReason, ContextResult, Credentials, Error,
     Features, Mechanism, NoAudit, Reason, Refusal, RefusedLogon, Server, ServerOptions, Status, SyntaxId,
 };
+use testkit::echo::{self, Echo, INTERFACE, other};
 use tokio::net::TcpListener;
 use uuid::uuid;
 
 #[tokio::test]
 async fn calls_are_answered_at_every_level_by_both_mechanisms() {
-    let (server, audit) = rpc::serve(ServerOptions::default()).await;
+    let (server, audit) = echo::serve(ServerOptions::default()).await;
     for mechanism in [Mechanism::Ntlm, Mechanism::Negotiate] {
         for level in [AuthLevel::INTEGRITY, AuthLevel::PRIVACY] {
-            let mut options = rpc::options();
+            let mut options = echo::options();
             options.mechanism = mechanism.clone();
             options.level = level;
-            let interface = rpc::interface(&server, &options).await;
+            let interface = echo::interface(&server, &options).await;
             for len in [0, 1, 15, 16, 17, 5000, 5840, 100_000] {
                 let stub: Vec<u8> = (0..=255).cycle().take(len).collect();
                 let reply = interface.call(Echo::REVERSE, None, stub.clone()).await.unwrap();
@@ -41,7 +37,7 @@ async fn calls_are_answered_at_every_level_by_both_mechanisms() {
 
 #[tokio::test]
 async fn a_wrong_password_gets_nothing() {
-    let (server, audit) = rpc::serve(ServerOptions::default()).await;
+    let (server, audit) = echo::serve(ServerOptions::default()).await;
     for (mechanism, user) in [
         (Mechanism::Ntlm, "Alice"),
         (Mechanism::Negotiate, "Alice"),
@@ -70,11 +66,11 @@ async fn a_wrong_password_gets_nothing() {
 
 #[tokio::test]
 async fn nobody_and_connect_level_get_fault_5_where_it_is_not_allowed() {
-    let (server, audit) = rpc::serve(ServerOptions::default()).await;
-    let mut connect = rpc::options();
+    let (server, audit) = echo::serve(ServerOptions::default()).await;
+    let mut connect = echo::options();
     connect.level = AuthLevel::CONNECT;
     for (options, level) in [(ConnectOptions::default(), AuthLevel::NONE), (connect, AuthLevel::CONNECT)] {
-        let interface = rpc::interface(&server, &options).await;
+        let interface = echo::interface(&server, &options).await;
         let refused = interface.call(Echo::WHO, None, Vec::new()).await;
         assert_eq!(refused, Err(Error::Fault(Status::ACCESS_DENIED)));
         let allowed = interface.call(Echo::OPEN, None, Vec::new()).await.unwrap();
@@ -89,10 +85,10 @@ async fn nobody_and_connect_level_get_fault_5_where_it_is_not_allowed() {
 
 #[tokio::test]
 async fn packet_level_becomes_integrity() {
-    let (server, _) = rpc::serve(ServerOptions::default()).await;
-    let mut options = rpc::options();
+    let (server, _) = echo::serve(ServerOptions::default()).await;
+    let mut options = echo::options();
     options.level = AuthLevel::PACKET;
-    let interface = rpc::interface(&server, &options).await;
+    let interface = echo::interface(&server, &options).await;
     let who = interface.call(Echo::WHO, None, Vec::new()).await.unwrap();
     let integrity = AuthLevel::INTEGRITY;
     assert_eq!(String::from_utf8(who.stub).unwrap(), format!("Some(\"DOM\\\\Alice\") {integrity}"));
@@ -100,8 +96,8 @@ async fn packet_level_becomes_integrity() {
 
 #[tokio::test]
 async fn faults_of_a_service_arrive() {
-    let (server, audit) = rpc::serve(ServerOptions::default()).await;
-    let interface = rpc::interface(&server, &rpc::options()).await;
+    let (server, audit) = echo::serve(ServerOptions::default()).await;
+    let interface = echo::interface(&server, &echo::options()).await;
     for (opnum, status) in [
         (Echo::FAULT, Status(0x1234_5678)),
         (Echo::FORBIDDEN, Status::FAULT_UNSPEC),
@@ -116,8 +112,8 @@ async fn faults_of_a_service_arrive() {
 
 #[tokio::test]
 async fn an_unknown_interface_is_refused_and_the_connection_goes_on() {
-    let (server, _) = rpc::serve(ServerOptions::default()).await;
-    let connection = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+    let (server, _) = echo::serve(ServerOptions::default()).await;
+    let connection = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
     let unknown = SyntaxId::new(uuid!("00000000-1111-2222-3333-444444444444"), 1, 0);
     for _ in 0..2 {
         let why =
@@ -131,8 +127,8 @@ async fn an_unknown_interface_is_refused_and_the_connection_goes_on() {
 #[tokio::test]
 async fn ten_interfaces_of_one_connection_interleave() {
     for mechanism in [Mechanism::Ntlm, Mechanism::Negotiate] {
-        let (server, audit) = rpc::serve(ServerOptions::default()).await;
-        let mut options = rpc::options();
+        let (server, audit) = echo::serve(ServerOptions::default()).await;
+        let mut options = echo::options();
         options.mechanism = mechanism;
         let connection = Connection::connect(server.local_addrs()[0], &options).await.unwrap();
         let mut interfaces = Vec::new();
@@ -163,8 +159,8 @@ async fn ten_interfaces_of_one_connection_interleave() {
 async fn a_server_that_grants_one_security_context_gets_one() {
     let mut options = ServerOptions::default();
     options.rpc.features = Features::NONE;
-    let (server, audit) = rpc::serve(options).await;
-    let connection = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+    let (server, audit) = echo::serve(options).await;
+    let connection = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
     for number in 0..3 {
         let interface = connection.interface(other(number)).await.unwrap();
         assert_eq!(interface.call(Echo::REVERSE, None, vec![1, 2]).await.unwrap().stub, [2, 1]);
@@ -174,8 +170,8 @@ async fn a_server_that_grants_one_security_context_gets_one() {
 
 #[tokio::test]
 async fn big_replies_arrive_and_too_big_ones_fail() {
-    let (server, _) = rpc::serve(ServerOptions::default()).await;
-    let interface = rpc::interface(&server, &rpc::options()).await;
+    let (server, _) = echo::serve(ServerOptions::default()).await;
+    let interface = echo::interface(&server, &echo::options()).await;
     for len in [0_u32, 1, 5000, 1 << 20, 4 << 20] {
         let reply = interface.call(Echo::BIG, None, len.to_le_bytes().into()).await.unwrap();
         assert!(reply.stub.into_iter().eq((0..=255).cycle().take(len as usize)), "{len}");
@@ -188,8 +184,8 @@ async fn big_replies_arrive_and_too_big_ones_fail() {
 
 #[tokio::test]
 async fn calls_are_answered_when_they_are_done_not_in_order() {
-    let (server, _, echo) = rpc::serve_echo(ServerOptions::default()).await;
-    let interface = rpc::interface(&server, &rpc::options()).await;
+    let (server, _, echo) = echo::serve_echo(ServerOptions::default()).await;
+    let interface = echo::interface(&server, &echo::options()).await;
     let slow = interface.clone();
     let slow = tokio::spawn(async move { slow.call(Echo::WAIT, None, vec![7]).await });
     echo.until(1, 0).await;
@@ -202,10 +198,10 @@ async fn calls_are_answered_when_they_are_done_not_in_order() {
 async fn more_calls_than_a_connection_may_have_wait() {
     let mut options = ServerOptions::default();
     options.max_calls = 2;
-    let (server, _, echo) = rpc::serve_echo(options).await;
-    let mut options = rpc::options();
+    let (server, _, echo) = echo::serve_echo(options).await;
+    let mut options = echo::options();
     options.rpc.max_calls = 3;
-    let interface = rpc::interface(&server, &options).await;
+    let interface = echo::interface(&server, &options).await;
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..50 {
         let interface = interface.clone();
@@ -222,8 +218,8 @@ async fn more_calls_than_a_connection_may_have_wait() {
 
 #[tokio::test]
 async fn a_dropped_call_is_abandoned_and_the_connection_goes_on() {
-    let (server, _, echo) = rpc::serve_echo(ServerOptions::default()).await;
-    let interface = rpc::interface(&server, &rpc::options()).await;
+    let (server, _, echo) = echo::serve_echo(ServerOptions::default()).await;
+    let interface = echo::interface(&server, &echo::options()).await;
     let dropped = interface.clone();
     let dropped = tokio::spawn(async move { dropped.call(Echo::WAIT, None, vec![7]).await });
     echo.until(1, 0).await;
@@ -238,10 +234,10 @@ async fn a_call_that_takes_too_long_fails_and_the_connection_goes_on() {
     for features in [Features::ALL, Features::NONE] {
         let mut options = ServerOptions::default();
         options.rpc.features = features;
-        let (server, _, echo) = rpc::serve_echo(options).await;
-        let mut options = rpc::options();
+        let (server, _, echo) = echo::serve_echo(options).await;
+        let mut options = echo::options();
         options.call_timeout = Duration::from_millis(300);
-        let interface = rpc::interface(&server, &options).await;
+        let interface = echo::interface(&server, &options).await;
         assert_eq!(interface.call(Echo::WAIT, None, vec![7]).await, Err(Error::TimedOut));
         echo.gate.add_permits(1);
         assert_eq!(interface.call(Echo::REVERSE, None, vec![1, 2]).await.unwrap().stub, [2, 1]);
@@ -256,13 +252,13 @@ async fn several_addresses_are_served() {
         Ok(v6) => v6,
         Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
     };
-    let echo = rpc::echo();
-    let accounts = Arc::new(rpc::accounts());
+    let echo = echo::echo();
+    let accounts = Arc::new(echo::accounts());
     let server = Server::serve(vec![v4, second], echo, accounts, Arc::new(NoAudit), ServerOptions::default());
     let server = server.unwrap();
     assert_eq!(server.local_addrs().len(), 2);
     for address in server.local_addrs() {
-        let connection = Connection::connect(address, &rpc::options()).await.unwrap();
+        let connection = Connection::connect(address, &echo::options()).await.unwrap();
         assert_eq!(connection.peer_addr(), *address);
         let interface = connection.interface(INTERFACE).await.unwrap();
         assert_eq!(interface.call(Echo::REVERSE, None, vec![1, 2]).await.unwrap().stub, [2, 1]);
@@ -271,9 +267,9 @@ async fn several_addresses_are_served() {
 
 #[tokio::test]
 async fn kerberos_does_no_level_but_privacy_and_needs_a_kdc() {
-    let (server, _) = rpc::serve(ServerOptions::default()).await;
+    let (server, _) = echo::serve(ServerOptions::default()).await;
     let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
-    let mut options = rpc::options();
+    let mut options = echo::options();
     let service = String::from("host/server.example.com");
     options.mechanism = Mechanism::Kerberos { kdc: nobody.to_string(), service };
     let connection = Connection::connect(server.local_addrs()[0], &options).await.unwrap();
@@ -286,8 +282,8 @@ async fn kerberos_does_no_level_but_privacy_and_needs_a_kdc() {
 
 #[test]
 fn secrets_do_not_show() {
-    let options = rpc::options();
-    let hash = rpc_net::NtHash::of_password(rpc::PASSWORD);
-    let shown = format!("{options:?} {:?} {hash:?} {:?}", rpc::accounts(), hash.to_hex());
+    let options = echo::options();
+    let hash = rpc_net::NtHash::of_password(echo::PASSWORD);
+    let shown = format!("{options:?} {:?} {hash:?} {:?}", echo::accounts(), hash.to_hex());
     assert!(!shown.contains("pass w") && !shown.contains(hash.to_hex().expose()), "{shown}");
 }

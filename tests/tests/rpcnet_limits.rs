@@ -1,16 +1,12 @@
 //! What a server does not let happen to it. No test measures a time; timeouts of servers are short where one is waited for.
 
-mod common {
-    pub mod rpc;
-}
-
 use std::time::Duration;
 
-use common::rpc::{self, Echo, Fate, INTERFACE, other};
 use rpc_net::{
     AuditEvent, ConnectOptions, Connection, Credentials, Error, Reason, Refusal, RefusedConnection,
     RefusedLogon, RejectReason, ServerOptions, Status,
 };
+use testkit::echo::{self, Echo, Fate, INTERFACE, other};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -28,10 +24,10 @@ async fn connections_are_limited_in_all_and_by_address() {
         let mut options = ServerOptions::default();
         options.max_connections = all;
         options.max_connections_per_address = of_address;
-        let (server, audit) = rpc::serve(options).await;
-        let first = rpc::interface(&server, &rpc::options()).await;
-        let second = rpc::interface(&server, &rpc::options()).await;
-        let third = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+        let (server, audit) = echo::serve(options).await;
+        let first = echo::interface(&server, &echo::options()).await;
+        let second = echo::interface(&server, &echo::options()).await;
+        let third = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
         assert!(matches!(third.interface(INTERFACE).await, Err(Error::Closed(_) | Error::Io(_))));
         let why = audit.take().into_iter().find_map(|event| match event {
             AuditEvent::ConnectionRefused { why, .. } => Some(why),
@@ -42,7 +38,7 @@ async fn connections_are_limited_in_all_and_by_address() {
         audit.until(|event| matches!(event, AuditEvent::Disconnected { .. })).await;
         // The count goes down after the event.
         tokio::task::yield_now().await;
-        let fourth = rpc::interface(&server, &rpc::options()).await;
+        let fourth = echo::interface(&server, &echo::options()).await;
         for interface in [second, fourth] {
             assert!(interface.call(Echo::WHO, None, Vec::new()).await.is_ok());
         }
@@ -53,17 +49,17 @@ async fn connections_are_limited_in_all_and_by_address() {
 async fn an_address_with_too_many_failed_logons_is_refused() {
     let mut options = ServerOptions::default();
     options.max_failed_logons = 3;
-    let (server, audit) = rpc::serve(options).await;
+    let (server, audit) = echo::serve(options).await;
     // A connection from before, of one who knows the password.
-    let before = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+    let before = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
     let interface = before.interface(INTERFACE).await.unwrap();
     let wrong = ConnectOptions::new(Credentials::new("DOM", "Alice", "wrong"));
     for _ in 0..3 {
-        let wrong = rpc::interface(&server, &wrong).await;
+        let wrong = echo::interface(&server, &wrong).await;
         let denied = Err(Error::Fault(Status::ACCESS_DENIED));
         assert_eq!(wrong.call(Echo::WHO, None, Vec::new()).await, denied);
     }
-    let refused = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+    let refused = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
     assert!(matches!(refused.interface(INTERFACE).await, Err(Error::Closed(_) | Error::Io(_))));
     // Who is logged on stays so, but nobody logs on, neither on this connection.
     assert!(interface.call(Echo::WHO, None, Vec::new()).await.is_ok());
@@ -81,12 +77,12 @@ async fn failed_logons_are_forgotten() {
     let mut options = ServerOptions::default();
     options.max_failed_logons = 1;
     options.refused_for = Duration::ZERO;
-    let (server, _) = rpc::serve(options).await;
+    let (server, _) = echo::serve(options).await;
     let wrong = ConnectOptions::new(Credentials::new("DOM", "Alice", "wrong"));
     for _ in 0..3 {
-        let wrong = rpc::interface(&server, &wrong).await;
+        let wrong = echo::interface(&server, &wrong).await;
         assert!(wrong.call(Echo::WHO, None, Vec::new()).await.is_err());
-        let right = rpc::interface(&server, &rpc::options()).await;
+        let right = echo::interface(&server, &echo::options()).await;
         assert!(right.call(Echo::WHO, None, Vec::new()).await.is_ok());
     }
 }
@@ -95,8 +91,8 @@ async fn failed_logons_are_forgotten() {
 async fn security_and_presentation_contexts_are_limited() {
     let mut options = ServerOptions::default();
     options.rpc.max_security = 2;
-    let (server, _) = rpc::serve(options).await;
-    let connection = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+    let (server, _) = echo::serve(options).await;
+    let connection = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
     let first = connection.interface(other(1)).await.unwrap();
     connection.interface(other(2)).await.unwrap();
     let error = connection.interface(other(3)).await.unwrap_err();
@@ -105,8 +101,8 @@ async fn security_and_presentation_contexts_are_limited() {
 
     let mut options = ServerOptions::default();
     options.rpc.max_contexts = 3;
-    let (server, _) = rpc::serve(options).await;
-    let connection = Connection::connect(server.local_addrs()[0], &rpc::options()).await.unwrap();
+    let (server, _) = echo::serve(options).await;
+    let connection = Connection::connect(server.local_addrs()[0], &echo::options()).await.unwrap();
     let first = connection.interface(other(1)).await.unwrap();
     connection.interface(other(2)).await.unwrap();
     connection.interface(other(3)).await.unwrap();
@@ -119,7 +115,7 @@ async fn security_and_presentation_contexts_are_limited() {
 async fn who_says_nothing_or_never_comes_to_a_call_is_cut_off() {
     let mut options = ServerOptions::default();
     options.handshake_timeout = SOON;
-    let (server, audit) = rpc::serve(options).await;
+    let (server, audit) = echo::serve(options).await;
     let mut silent = TcpStream::connect(server.local_addrs()[0]).await.unwrap();
     assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
     assert!(audit.take().iter().any(|event| disconnected(event, Reason::TimedOut)));
@@ -127,7 +123,7 @@ async fn who_says_nothing_or_never_comes_to_a_call_is_cut_off() {
     let mut slow = TcpStream::connect(server.local_addrs()[0]).await.unwrap();
     slow.write_all(&[5, 0, 11]).await.unwrap();
     assert_eq!(slow.read(&mut [0]).await.unwrap(), 0);
-    let bound = rpc::interface(&server, &rpc::options()).await;
+    let bound = echo::interface(&server, &echo::options()).await;
     while !bound.connection().is_closed() {
         tokio::task::yield_now().await;
     }
@@ -138,8 +134,8 @@ async fn who_says_nothing_or_never_comes_to_a_call_is_cut_off() {
 async fn who_has_no_calls_for_long_is_cut_off_but_nobody_whose_call_takes_long() {
     let mut options = ServerOptions::default();
     options.idle_timeout = SOON;
-    let (server, audit, echo) = rpc::serve_echo(options).await;
-    let interface = rpc::interface(&server, &rpc::options()).await;
+    let (server, audit, echo) = echo::serve_echo(options).await;
+    let interface = echo::interface(&server, &echo::options()).await;
     let waiting = interface.clone();
     let waiting = tokio::spawn(async move { waiting.call(Echo::WAIT, None, vec![7]).await });
     echo.until(1, 0).await;
@@ -153,13 +149,13 @@ async fn who_has_no_calls_for_long_is_cut_off_but_nobody_whose_call_takes_long()
 async fn who_does_not_take_replies_is_cut_off() {
     let mut options = ServerOptions::default();
     options.write_timeout = SOON;
-    let (server, audit) = rpc::serve(options).await;
+    let (server, audit) = echo::serve(options).await;
     // Nothing of the server's arrives behind the relay once the calls have begun.
-    let relay = rpc::relay(server.local_addrs()[0], |client, number, _| match (client, number) {
+    let relay = echo::relay(server.local_addrs()[0], |client, number, _| match (client, number) {
         (false, 1) => Fate::Stall,
         _ => Fate::Pass,
     });
-    let connection = Connection::connect(relay.await, &rpc::options()).await.unwrap();
+    let connection = Connection::connect(relay.await, &echo::options()).await.unwrap();
     let interface = connection.interface(INTERFACE).await.unwrap();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..16 {
@@ -171,10 +167,10 @@ async fn who_does_not_take_replies_is_cut_off() {
 
 #[tokio::test]
 async fn a_shutdown_lets_calls_end_and_takes_no_new_ones() {
-    let (server, audit, echo) = rpc::serve_echo(ServerOptions::default()).await;
+    let (server, audit, echo) = echo::serve_echo(ServerOptions::default()).await;
     let address = server.local_addrs()[0];
-    let interface = rpc::interface(&server, &rpc::options()).await;
-    let idle = rpc::interface(&server, &rpc::options()).await;
+    let interface = echo::interface(&server, &echo::options()).await;
+    let idle = echo::interface(&server, &echo::options()).await;
     let waiting = interface.clone();
     let waiting = tokio::spawn(async move { waiting.call(Echo::WAIT, None, vec![7]).await });
     echo.until(1, 0).await;
@@ -194,8 +190,8 @@ async fn a_shutdown_does_not_wait_for_ever_and_a_dropped_server_stops() {
     for dropped in [false, true] {
         let mut options = ServerOptions::default();
         options.shutdown_timeout = SOON;
-        let (server, _, echo) = rpc::serve_echo(options).await;
-        let interface = rpc::interface(&server, &rpc::options()).await;
+        let (server, _, echo) = echo::serve_echo(options).await;
+        let interface = echo::interface(&server, &echo::options()).await;
         let waiting = tokio::spawn(async move { interface.call(Echo::WAIT, None, vec![7]).await });
         echo.until(1, 0).await;
         if dropped {
@@ -210,8 +206,8 @@ async fn a_shutdown_does_not_wait_for_ever_and_a_dropped_server_stops() {
 
 #[tokio::test]
 async fn a_client_that_is_gone_takes_its_calls_along() {
-    let (server, audit, echo) = rpc::serve_echo(ServerOptions::default()).await;
-    let interface = rpc::interface(&server, &rpc::options()).await;
+    let (server, audit, echo) = echo::serve_echo(ServerOptions::default()).await;
+    let interface = echo::interface(&server, &echo::options()).await;
     let waiting = tokio::spawn(async move { interface.call(Echo::WAIT, None, vec![7]).await });
     echo.until(1, 0).await;
     waiting.abort();

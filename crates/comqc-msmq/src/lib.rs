@@ -18,7 +18,7 @@ pub use error::QueueError;
 pub use handler::{AsyncComponent, Components, Handler, Outcome};
 pub use listener::{Listener, ListenerOptions};
 pub use metrics::{Metrics, Snapshot};
-pub use queue::{Counts, DeadReasonName, Delivery, Listed, Place, Queue};
+pub use queue::{Counts, Delivery, Listed, Place, Queue};
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::RabbitQueue;
 /// What tests look into.

@@ -118,19 +118,9 @@ pub struct Listed {
     /// How often a player has died while it had the message.
     pub abandoned: u32,
     /// Why it is in the dead queue.
-    pub dead: Option<DeadReasonName>,
+    pub dead: Option<DeadReason>,
     /// What the last failure was.
     pub error: Option<String>,
-}
-
-/// A [`DeadReason`] that is written by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeadReasonName(pub DeadReason);
-
-impl serde::Serialize for DeadReasonName {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.name())
-    }
 }
 
 /// How many messages are where.

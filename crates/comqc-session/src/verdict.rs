@@ -27,8 +27,10 @@ pub enum Verdict {
     Return,
 }
 
-/// Why a message is in the dead queue.
+/// Why a message is in the dead queue. JSON is [`name`](Self::name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum DeadReason {
     /// The Extension property is not that of queued components ([MC-COMQC] 3.1.5).
     NotQueuedComponent,

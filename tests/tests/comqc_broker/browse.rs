@@ -34,7 +34,7 @@ pub fn listed(broker: &mut Broker) {
             let all = queue.list(Place::Dead, None, 10).await.unwrap();
             assert_eq!(labels(&all), NAMES);
             assert_eq!(all[0].size, 9);
-            assert_eq!(all[0].dead.unwrap().0, DeadReason::UnknownTarget);
+            assert_eq!(all[0].dead.unwrap(), DeadReason::UnknownTarget);
             let some = queue.list(Place::Dead, Some(ids[0]), 2).await.unwrap();
             assert_eq!(labels(&some), ["b", "c"]);
             assert_eq!(queue.peek(Place::Dead, None).await.unwrap().unwrap().id, ids[0]);

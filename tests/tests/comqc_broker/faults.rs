@@ -12,8 +12,8 @@ use comqc_msmq::sqlite::{Inbox, Once};
 use comqc_msmq::{Place, Queue, QueueError, RabbitQueue};
 use testkit::broker::Broker;
 
-use super::measure::{Random, record, soak};
 use super::{WAIT, done, is_empty, label, message, next, open, plays, run, send};
+use testkit::measure::{Random, record, soak};
 
 pub fn refused(broker: &mut Broker) {
     run(async {

@@ -3,8 +3,6 @@
 mod browse;
 mod faults;
 mod foreign;
-#[path = "../common/measure.rs"]
-mod measure;
 mod order;
 mod player;
 mod program;
@@ -17,8 +15,7 @@ use std::time::{Duration, Instant};
 use comqc_msmq::session::{MessageId, Properties, QueueMessage, Verdict};
 use comqc_msmq::{Counts, Delivery, Queue, RabbitQueue};
 use testkit::broker::Broker;
-
-use crate::measure::soak;
+use testkit::measure::soak;
 
 /// Only a failure ever waits so long.
 const WAIT: Duration = Duration::from_secs(60);

@@ -74,7 +74,7 @@ pub fn walk(broker: &mut Broker) {
         is_empty(&queue).await;
         let dead = queue.list(Place::Dead, None, 10).await.unwrap();
         assert_eq!(dead.len(), 1);
-        assert_eq!((dead[0].id, dead[0].dead.unwrap().0), (id, DeadReason::Exhausted));
+        assert_eq!((dead[0].id, dead[0].dead.unwrap()), (id, DeadReason::Exhausted));
         assert_eq!(dead[0].error.as_deref(), Some("it fails always"));
         queue.close().await;
     });
@@ -136,7 +136,7 @@ pub fn expiry(broker: &mut Broker) {
         is_empty(&queue).await;
         let listed = queue.list(Place::Dead, None, 10).await.unwrap();
         assert_eq!(listed.len(), 1, "{listed:?}");
-        assert_eq!((listed[0].id, listed[0].dead.unwrap().0), (dead, DeadReason::Expired));
+        assert_eq!((listed[0].id, listed[0].dead.unwrap()), (dead, DeadReason::Expired));
         queue.close().await;
     });
 }

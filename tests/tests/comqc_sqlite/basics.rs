@@ -93,7 +93,7 @@ fn the_dead_queue_keeps_the_reason() {
     let delivery = take(&queue).unwrap();
     queue.settle(&delivery, &Verdict::Dead(DeadReason::Malformed, "no container header".into())).unwrap();
     let dead = &queue.list(Place::Dead, None, 1).unwrap()[0];
-    assert_eq!((dead.id, dead.dead.unwrap().0), (id, DeadReason::Malformed));
+    assert_eq!((dead.id, dead.dead.unwrap()), (id, DeadReason::Malformed));
     assert_eq!(dead.error.as_deref(), Some("no container header"));
     assert!(take(&queue).is_none());
     queue.move_to(Place::Dead, id, Place::Main).unwrap();

@@ -70,7 +70,7 @@ fn counts_tell_what_is_where() {
     let expected =
         Counts { main: 2, retry: vec![0, 1], dead: 1, journal: 1, locked: 0, oldest: Some(oldest) };
     assert_eq!(queue.count().unwrap(), expected);
-    assert_eq!(queue.list(Place::Dead, None, 9).unwrap()[0].dead.unwrap().0, DeadReason::Moved);
+    assert_eq!(queue.list(Place::Dead, None, 9).unwrap()[0].dead.unwrap(), DeadReason::Moved);
     assert_eq!(play_all(&queue), ["3", "0", "4"], "what is in a retry queue is due at once");
 }
 
@@ -141,7 +141,7 @@ fn a_message_whose_time_is_over_is_dropped_or_dead() {
     assert_eq!(play_all(&queue), ["lasting"]);
     let dead = queue.list(Place::Dead, None, 9).unwrap();
     assert_eq!(dead.len(), 1);
-    assert_eq!((&*dead[0].label, dead[0].dead.unwrap().0), ("dead", DeadReason::Expired));
+    assert_eq!((&*dead[0].label, dead[0].dead.unwrap()), ("dead", DeadReason::Expired));
 }
 
 #[test]

@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::bench::{Answer, Bench, PATIENT, ask, options};
-use crate::measure::{Random, record, soak};
 use crate::pair::LIMIT;
 use crate::relay::{Delivery, Fault, From, Kill, NOVICE, Plan, Relay, Seen};
+use testkit::measure::{Random, record, soak};
 
 /// How long both sides wait for each other where nothing but that ends a conversation ..
 const SHORT: Duration = Duration::from_millis(300);

@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::bench::{Bench, ask, options};
-use crate::measure::{Random, alone, descriptors, memory, record, soak};
 use crate::pair::LIMIT;
 use crate::relay::{Delivery, Fault, From, Kill, NOVICE, Plan, Relay};
+use testkit::measure::{Random, alone, descriptors, record, soak};
+use testkit::memory::memory;
 
 /// How long both sides wait for each other.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -17,8 +17,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::bench::{Bench, PATIENT, ask, options};
-use crate::measure::{alone, memory, record, soak};
 use crate::pair::LIMIT;
+use testkit::measure::{alone, record, soak};
+use testkit::memory::memory;
 
 /// What any number of activations may leave in memory: less than a hundred objects.
 const MEMORY: isize = 32 << 10;

@@ -8,10 +8,11 @@ mod hostile;
 #[cfg(not(target_os = "macos"))]
 mod kills;
 mod load;
-#[path = "../common/measure.rs"]
-mod measure;
 mod pair;
 #[cfg(not(target_os = "macos"))]
 mod relay;
 mod scripted;
 mod sessions;
+
+#[global_allocator]
+static ALLOCATOR: testkit::memory::Counting = testkit::memory::Counting;

@@ -9,29 +9,20 @@ use std::time::Duration;
 use comqc_msmq::sqlite::{Store, StoredQueue};
 use comqc_msmq::{Place, QueueError};
 use comqc_session::{MessageId, Properties, QueueMessage, Verdict};
+use testkit::measure::{again, is_again};
 
 /// Runs a test as root of a mount namespace of its own. Whether this is there.
 fn with_mounts(test: &str) -> bool {
-    const THERE: &str = "REMASSIST_MOUNTS";
-    if std::env::var_os(THERE).is_some() {
+    const UNSHARE: [&str; 3] = ["unshare", "--mount", "--map-root-user"];
+    if is_again() {
         return true;
     }
-    let unshare = |program: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--map-root-user", program]);
-        command
-    };
-    if !unshare("true").status().is_ok_and(|status| status.success()) {
+    let mut there = Command::new(UNSHARE[0]);
+    if !there.args(&UNSHARE[1..]).arg("true").status().is_ok_and(|status| status.success()) {
         println!("!!!! SKIPPED {test}: no namespaces on this machine !!!!");
         return false;
     }
-    let mut command = unshare(std::env::current_exe().unwrap().to_str().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env(THERE, "1");
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("1 passed"), "there is no test {test}");
-    false
+    again(test, &UNSHARE)
 }
 
 fn mount(arguments: &[&str], at: &Path) {

@@ -12,7 +12,7 @@ use remassist_core::DecodeError;
 use testkit::vectors;
 use uuid::{Uuid, uuid};
 
-use crate::measure::Random;
+use testkit::measure::Random;
 
 const CLASS: Uuid = uuid!("812df40e-bd88-11d0-8a6d-00c04fc340ee");
 const INTERFACE: Uuid = uuid!("3f2504e0-4f89-11d3-9a0c-0305e82c3301");

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::measure::{Random, record, soak};
 use crate::workers::{Mark, Worker, check, played};
+use testkit::measure::{Random, record, soak};
 
 /// They have the numbers from 0; the player has the one behind.
 const WRITERS: u64 = 2;

@@ -4,7 +4,5 @@
 mod disk;
 mod hostile;
 mod kills;
-#[path = "../common/measure.rs"]
-mod measure;
 mod once;
 mod workers;

@@ -5,8 +5,6 @@ mod edges;
 mod hostile;
 mod kills;
 mod load;
-#[path = "../common/measure.rs"]
-mod measure;
 mod pair;
 mod relay;
 mod screen;
@@ -14,3 +12,6 @@ mod security;
 mod session;
 mod tickets;
 mod tools;
+
+#[global_allocator]
+static ALLOCATOR: testkit::memory::Counting = testkit::memory::Counting;

@@ -7,7 +7,8 @@ use std::sync::Once;
 
 use ra_rdp::{DisplaySource, Picture};
 
-pub use crate::measure::{Random, alone, descriptors, memory, most_memory, record, soak};
+pub use testkit::measure::{Random, alone, descriptors, record, soak};
+pub use testkit::memory::{memory, most_memory};
 
 /// A screen on which everything changes whenever it is looked at.
 pub struct Restless(pub Picture);

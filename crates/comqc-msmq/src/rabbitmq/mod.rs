@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::check::{check, check_carried};
 use crate::clock::now;
-use crate::{Counts, DeadReasonName, Delivery, Listed, Place, Queue, QueueError};
+use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
 use address::{Address, Kind};
 use browse::Browse;
 use hand::{Hand, Held, Intake, Note};
@@ -407,7 +407,7 @@ impl Queue for RabbitQueue {
                 locked: false,
                 failures: 0,
                 abandoned: 0,
-                dead: carried.dead.filter(|_| place == Place::Dead).map(DeadReasonName),
+                dead: carried.dead.filter(|_| place == Place::Dead),
                 error: carried.error,
             });
         }

@@ -7,7 +7,6 @@ use super::error::Fault;
 use super::receive::{live_lock, locked_now, put};
 use super::row::{self, OF_ID, id_of, int, uint};
 use super::store::{Durability, Inner};
-use crate::queue::DeadReasonName;
 use crate::{Counts, Listed, Place, QueueError};
 
 /// The seq of the message with this identifier at a place.
@@ -54,9 +53,7 @@ fn listed(row: &Row<'_>, locked: Option<i64>, now: Timestamp) -> rusqlite::Resul
         locked: locked == Some(row.get(2)?),
         failures: row.get(8)?,
         abandoned: row.get(9)?,
-        dead: (row.get::<_, Option<String>>(10)?)
-            .and_then(|name| DeadReason::from_name(&name))
-            .map(DeadReasonName),
+        dead: (row.get::<_, Option<String>>(10)?).and_then(|name| DeadReason::from_name(&name)),
         error: row.get(11)?,
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use comqc_msmq::session::{DeadReason, MethodKind, QueueMessage, Recorder, RecorderOptions};
 use comqc_msmq::sqlite::SqliteQueue;
 use comqc_msmq::sqlite::rusqlite::Connection;
-use comqc_msmq::{DeadReasonName, Place, Queue};
+use comqc_msmq::{Place, Queue};
 use remassist::comqc::{AuthenticationLevel, Property, SecurityData};
 use remassist::ndr::{Bstr, R8, Scalar, Variant};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -100,7 +100,7 @@ pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
     check(
         "and then it was dead, with the reason",
         matches!(dead.as_slice(), [one] if one.id.uniquifier == POISON
-            && one.dead == Some(DeadReasonName(DeadReason::Exhausted)) && one.error.is_some()),
+            && one.dead == Some(DeadReason::Exhausted) && one.error.is_some()),
     );
     let left = fits(queue.count().await)?;
     check(

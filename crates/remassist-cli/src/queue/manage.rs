@@ -78,7 +78,7 @@ fn state(message: &Listed) -> String {
         parts.push("in hand".to_owned());
     }
     if let Some(dead) = message.dead {
-        parts.push(dead.0.to_string());
+        parts.push(dead.to_string());
     }
     let wait = message.due.map(|due| due.since(told::now())).unwrap_or_default();
     if !wait.is_zero() {

@@ -1,12 +1,9 @@
-//! What tests of much and of long need: seeds, counters, a process of their own, a record of what they did.
+//! What tests of much and of long need: seeds, a process of their own, a record of what they did.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Read};
 use std::process::Command;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Instant;
 
 /// Whether `cargo xtask soak` runs the tests: then they do all that they can, otherwise a tenth or less.
@@ -60,12 +57,25 @@ impl Read for Random {
 
 /// Runs a test in a process of its own, as it counts what the process holds. Whether this is that process.
 pub fn alone(test: &str) -> bool {
-    const ALONE: &str = "REMASSIST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
+    again(test, &[])
+}
+
+const AGAIN: &str = "REMASSIST_ALONE";
+
+/// Whether this is already the process that [`alone`] or [`again`] has started.
+pub fn is_again() -> bool {
+    std::env::var_os(AGAIN).is_some()
+}
+
+/// As [`alone`], by a program that runs another one, given with its arguments.
+pub fn again(test: &str, by: &[&str]) -> bool {
+    if is_again() {
         return true;
     }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+    let this = std::env::current_exe().unwrap();
+    let mut words = by.iter().map(OsStr::new).chain([this.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(["--exact", test, "--nocapture", "--test-threads=1"]).env(AGAIN, "1");
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     println!("{text}");
@@ -77,51 +87,4 @@ pub fn alone(test: &str) -> bool {
 /// Files, sockets and everything else that the process has open.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
-}
-
-/// Counts the bytes that the process has allocated.
-struct Counting;
-
-static HELD: AtomicIsize = AtomicIsize::new(0);
-static MOST: AtomicIsize = AtomicIsize::new(0);
-
-impl Counting {
-    fn count(more: usize, less: usize) {
-        let change = more.cast_signed() - less.cast_signed();
-        let held = HELD.fetch_add(change, Ordering::Relaxed) + change;
-        MOST.fetch_max(held, Ordering::Relaxed);
-    }
-}
-
-// SAFETY: everything is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::count(layout.size(), 0);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Self::count(layout.size(), 0);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        Self::count(size, layout.size());
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        Self::count(0, layout.size());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Bytes that the process has allocated. Only a process of its own says something about one test.
-pub fn memory() -> isize {
-    HELD.load(Ordering::Relaxed)
-}
-
-/// Most bytes since it was asked for the last time.
-pub fn most_memory() -> isize {
-    MOST.swap(memory(), Ordering::Relaxed)
 }

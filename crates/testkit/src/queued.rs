@@ -1,14 +1,12 @@
 //! Messages for the tests of recorder and player.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
+use crate::vectors;
 use comqc_format::{
     AuthenticationLevel, AuthenticationService, Collection, CollectionType, ImpersonationLevel, Property,
     PropertyType, SecurityData, Sid, Style,
 };
 use comqc_session::{MessageId, QueueMessage, Received, Sender, Timestamp};
 use serde_json::Value;
-use testkit::vectors;
 use uuid::{Uuid, uuid};
 
 pub const SHIP: Uuid = uuid!("812df40e-bd88-11d0-8a6d-00c04fc340ee");

@@ -1,7 +1,5 @@
 //! A server with a small service, for the tests of rpc-net.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
