@@ -74,7 +74,7 @@ fn number(tx: &Transaction<'_>) -> Result<(i64, MessageId), Fault> {
     let seq: i64 = tx
         .prepare_cached(
             "SELECT 1 + max(coalesce((SELECT max(seq) FROM comqc_message), 0),
-                            coalesce((SELECT max(max(last, coalesce(locked, 0))) FROM comqc_queue), 0))",
+                            coalesce((SELECT max(last) FROM comqc_queue), 0))",
         )?
         .query_row([], |row| row.get(0))?;
     let current: Option<(String, i64)> = tx
