@@ -62,7 +62,8 @@ fn restored<T: Serialize + DeserializeOwned + Default>(text: &str) -> Result<T, 
     serde_json::from_value(value)
 }
 
-/// What gives the seq of the messages with an identifier: number ?1, lineage ?2.
+/// What gives the seq of the messages with an identifier: number ?1, lineage ?2. Whoever asks for more than that writes
+/// `+queue`: SQLite would rather go through the whole queue for these few.
 pub(super) const OF_ID: &str = "
     SELECT seq FROM comqc_message
     WHERE seq = (SELECT base + ?1 FROM comqc_lineage WHERE lineage = ?2) AND NOT named
