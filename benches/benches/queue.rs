@@ -105,6 +105,6 @@ fn main() {
     measure("on disk", Path::new(env!("CARGO_TARGET_TMPDIR")), GOAL);
     if Path::new("/dev/shm").is_dir() {
         // No goal is named where nothing is synced: a bound that shows when something gets slower.
-        measure("in memory", Path::new("/dev/shm"), 4.0);
+        measure("in memory", Path::new("/dev/shm"), 2.5);
     }
 }
