@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::playback::Found;
 use crate::{
     Claims, DeadReason, Interface, ObjectCodecs, ObjectError, PlayUnauthenticated, Playback, PlaybackKind,
-    Received, RetryScheme, SecurityPolicy, Verdict,
+    Received, RetryScheme, SecurityPolicy, Type, Verdict,
 };
 
 /// `IDispatch::Invoke`, the only method of `IDispatch` that can be recorded.
@@ -246,7 +246,9 @@ impl<T> Player<T> {
                 .value
                 .value;
             let arguments = request.params.args.iter().flatten().chain(&request.var_ref).flatten();
-            return arguments.into_iter().try_for_each(|argument| self.check_objects(argument));
+            return arguments
+                .into_iter()
+                .try_for_each(|argument| self.check_objects(&Type::Variant, argument));
         }
         let Some(interface) = self.interface(call.interface_id) else { return Ok(()) };
         if interface.inherits(call.method_number) {
@@ -256,11 +258,12 @@ impl<T> Player<T> {
         let arguments = method
             .decode(call.data, &self.parameters())
             .map_err(|error| (DeadReason::Malformed, format!("{error}")))?;
-        arguments.iter().try_for_each(|argument| self.check_objects(argument))
+        let mut pairs = method.parameters.iter().zip(&arguments);
+        pairs.try_for_each(|(parameter, argument)| self.check_objects(&parameter.ty, argument))
     }
 
-    fn check_objects(&self, value: &Variant<'_>) -> Result<(), (DeadReason, String)> {
-        self.options.objects.check_all(value).map_err(|error| {
+    fn check_objects(&self, ty: &Type, value: &Variant<'_>) -> Result<(), (DeadReason, String)> {
+        self.options.objects.check_typed(ty, value).map_err(|error| {
             let reason = match error {
                 ObjectError::UnknownClass(_) => DeadReason::UnknownObject,
                 _ => DeadReason::Malformed,

@@ -149,7 +149,7 @@ fn interface(input: &[u8]) {
     let Some((types, data)) = rest.split_at_checked(usize::from(count % 8)) else { return };
     let types = types.iter().map(|choice| match TYPES.get(usize::from(*choice)) {
         Some(text) => text.parse().expect("a type"),
-        None => Type::SafeArray(Box::new(Type::Record(Uuid::nil()))),
+        None => Type::SafeArray(Box::new(Type::Record(Uuid::nil().into()))),
     });
     let parameters = types.enumerate().map(|(index, ty)| Parameter::new(&index.to_string(), ty)).collect();
     let method =
