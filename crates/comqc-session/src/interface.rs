@@ -272,18 +272,23 @@ impl Interface {
         Self::try_from(Parts { iid, name: name.into(), dual, records: Records::default(), methods })
     }
 
-    /// The same interface, whose parameters may name these records.
+    /// As [`new`](Self::new); parameters may name these records.
     ///
     /// # Errors
-    /// When the records cannot be declared so, or then a method cannot be recorded in any way.
-    pub fn with_records(self, records: Vec<RecordType>) -> Result<Self, InterfaceError> {
-        let error = |error| InterfaceError {
-            interface: self.name().into(),
+    /// As [`new`](Self::new), and when the records cannot be declared so.
+    pub fn with_records(
+        iid: Uuid,
+        name: &str,
+        dual: bool,
+        records: Vec<RecordType>,
+        methods: Vec<Method>,
+    ) -> Result<Self, InterfaceError> {
+        let records = Records::new(records).map_err(|error| InterfaceError {
+            interface: name.into(),
             method: String::new(),
             problem: InterfaceProblem::RecordType(Box::new(error)),
-        };
-        let records = Records::new(records).map_err(error)?;
-        Self::try_from(Parts { records, ..self.parts })
+        })?;
+        Self::try_from(Parts { iid, name: name.into(), dual, records, methods })
     }
 
     /// The records that it declares.

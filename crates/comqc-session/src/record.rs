@@ -279,6 +279,13 @@ impl Records {
         Some(Type::Record(RecordRef { told: Told::Name(found.name.clone()), known: Some(found.clone()) }))
     }
 
+    /// A type in which what it names is declared, where these records have it.
+    #[must_use]
+    pub fn resolve(&self, mut ty: Type) -> Type {
+        self.declare(&mut ty);
+        ty
+    }
+
     /// The records in the order in which they were declared.
     pub fn iter(&self) -> impl Iterator<Item = &RecordType> {
         self.0.iter().map(|record| &**record)

@@ -10,7 +10,7 @@ use ndr_oaut::{
     Bound, Bstr, Decimal, Elements, InterfacePointer, Record, SafeArray, Scalar, VarType, Variant,
     VariantBool,
 };
-use remassist_core::Decode as _;
+use remassist_core::{Decode as _, usize_from};
 use uuid::Uuid;
 
 use crate::tree::Tree;
@@ -68,7 +68,7 @@ impl<'r> Shown<'r> {
                 let array = array.as_ref()?.safearray.as_deref()?;
                 let trees = record.elements(array)?;
                 let elements = Plain::List(trees.iter().map(|tree| self.fields(record, tree)).collect());
-                Some(if is_simple(array) { elements } else { bounded(array, elements) })
+                Some(if is_simple(array, trees.len()) { elements } else { bounded(array, elements) })
             }
             _ => None,
         }
@@ -159,7 +159,7 @@ impl<'r> Shown<'r> {
         let elements: Vec<Plain> = match &array.elements {
             Elements::I1(bytes) if vt == VarType::UI1 => {
                 let bytes = map([("hex", hex(bytes))]);
-                return if is_simple(array) { bytes } else { bounded(array, bytes) };
+                return if is_simple(array, array.elements.len()) { bytes } else { bounded(array, bytes) };
             }
             Elements::I1(items) => numbers(&mut items.iter().map(|n| of_bits(vt, (*n).into()))),
             Elements::I2(items) => numbers(&mut items.iter().map(|n| of_bits(vt, (*n).into()))),
@@ -181,8 +181,9 @@ impl<'r> Shown<'r> {
             Elements::Record(items) => items.iter().map(|item| Plain::record(item.as_ref())).collect(),
             _ => Vec::new(),
         };
+        let is_simple = is_simple(array, elements.len());
         let elements = Plain::List(elements);
-        if is_simple(array) { elements } else { bounded(array, elements) }
+        if is_simple { elements } else { bounded(array, elements) }
     }
 }
 
@@ -255,8 +256,8 @@ fn type_of(vt: VarType) -> String {
 }
 
 /// Whether bounds say nothing more than the number of elements.
-fn is_simple(array: &SafeArray<'_>) -> bool {
-    matches!(array.bounds.as_slice(), [Bound { lower: 0, .. }])
+fn is_simple(array: &SafeArray<'_>, shown: usize) -> bool {
+    matches!(array.bounds.as_slice(), [Bound { lower: 0, elements }] if usize_from(*elements) == shown)
 }
 
 fn bounded(array: &SafeArray<'_>, elements: Plain) -> Plain {

@@ -173,10 +173,10 @@ impl Written<'_> {
             };
             let mut array = self.elements(elements, ty, depth.saturating_add(1))?;
             let bounds: Vec<Bound> = bounds.iter().map(bound).collect::<Option<_>>().ok_or_else(wrong)?;
-            // Of other arrays the number of elements is known when they are written.
+            // Of other arrays the number of elements is seen when they are written.
             let count =
                 |bounds: &[Bound]| bounds.iter().try_fold(1_u32, |n, bound| n.checked_mul(bound.elements));
-            if ty.declared().is_some_and(|record| record.elements(&array).is_some())
+            if ty.declared().is_some_and(|record| !record.is_raw(elements))
                 && count(&bounds) != count(&array.bounds)
             {
                 return Err(wrong());
@@ -191,9 +191,7 @@ impl Written<'_> {
         let Plain::List(items) = plain else { return Err(wrong()) };
         let depth = depth.saturating_add(1);
         let values = items.iter().map(|item| self.typed(item, ty, depth)).collect::<Result<Vec<_>, _>>()?;
-        // What could not be read is kept as it came.
-        let is_raw = |record: &&RecordType| items.iter().any(|item| record.is_raw(item));
-        if let Some(record) = ty.declared().filter(|record| !is_raw(record)) {
+        if let Some(record) = ty.declared().filter(|record| !record.is_raw(plain)) {
             let trees: Option<Vec<_>> = values.iter().map(|value| ty.tree_of(value)).collect();
             let made = trees.and_then(|trees| record.record(&trees).ok());
             let mut array = SafeArray::new(vt, Elements::Record(Vec::from([Some(made.ok_or_else(wrong)?)])));
@@ -246,9 +244,13 @@ impl Written<'_> {
 }
 
 impl RecordType {
-    /// Whether a record is written as its bytes, not by its fields.
+    /// Whether a record, or one of a list, is written as its bytes, because they could not be read.
     fn is_raw(&self, plain: &Plain) -> bool {
-        let Plain::Map(parts) = plain else { return false };
+        let parts = match plain {
+            Plain::Map(parts) => parts,
+            Plain::List(items) => return items.iter().any(|item| self.is_raw(item)),
+            _ => return false,
+        };
         let names = ["flags", "info", "records"];
         parts.len() == names.len() && names.iter().all(|name| parts.contains_key(*name) && !self.has(name))
     }
