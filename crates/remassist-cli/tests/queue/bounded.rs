@@ -120,7 +120,10 @@ impl Fifo {
     pub fn write(&self, text: &'static str) {
         let path = self.0.clone();
         let (tell, told) = channel();
-        spawn(move || tell.send(std::fs::write(path, text).unwrap()));
+        spawn(move || {
+            std::fs::write(path, text).unwrap();
+            tell.send(())
+        });
         told.recv_timeout(BOUND).expect("nobody reads the FIFO");
     }
 }
