@@ -28,6 +28,7 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let tables = Tables::read(&args.interfaces)?;
     let mut options = PlayerOptions {
         scheme: RetryScheme { tries: args.tries, waits: args.waits.clone(), ..RetryScheme::default() },
+        names: tables.interfaces().to_vec(),
         ..PlayerOptions::default()
     };
     options.policy = policy(&args.require_sender)?;

@@ -1,14 +1,27 @@
 //! `remassist queue` as a user runs it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test reports by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test reports by panicking"
+)]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+mod bounded;
+mod purge;
+mod records;
+
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 
 use remassist::core::from_hex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+#[cfg(unix)]
+use bounded::Fifo;
 
 const CLASS: &str = "{3b0f7e52-6a11-4c8e-9d1b-5b6e2f0c9a41}";
 
@@ -24,6 +37,14 @@ struct Run {
 }
 
 impl Run {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            status: output.status.code().unwrap(),
+            out: output.stdout,
+            said: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.out.clone()).unwrap()
     }
@@ -67,12 +88,7 @@ impl Desk {
     }
 
     fn run(&self, args: &[&str]) -> Run {
-        let output = self.command(args).output().unwrap();
-        Run {
-            status: output.status.code().unwrap(),
-            out: output.stdout,
-            said: String::from_utf8(output.stderr).unwrap(),
-        }
+        Run::of(bounded::output(&mut self.command(args), None))
     }
 
     /// Sends the example with a label; the number in its identifier.
@@ -309,7 +325,8 @@ fn what_fails_waits_in_a_retry_queue_and_can_be_played_again() {
     assert_eq!((&retry["retry"], &retry["wait_ms"]), (&json!(0), &json!(3_600_000)));
     let error = retry["error"].as_str().unwrap();
     assert!(
-        error.starts_with("call 2 of 4, ") && error.ends_with("exit status 7: no such article"),
+        error.starts_with("call 2 of 4, method 8 of {8f2c1a70-0d4e-4a35-b1c6-7e9d3a5f2b10}: ")
+            && error.ends_with("exit status 7: no such article"),
         "{error}"
     );
     assert_eq!(run.events("played").len(), 1);
@@ -484,8 +501,10 @@ fn wrong_addresses_tell_no_secret() {
             assert!(!run.said.contains("hush") && !run.text().contains("hush"), "{}", run.said);
         }
     }
-    let help =
-        desk.command(&["list", "--help"]).env("REMASSIST_QUEUE", "amqp://ann:hush-hush@h/").output().unwrap();
+    let help = bounded::output(
+        desk.command(&["list", "--help"]).env("REMASSIST_QUEUE", "amqp://ann:hush-hush@h/"),
+        None,
+    );
     assert!(!String::from_utf8(help.stdout).unwrap().contains("hush"));
     // A queue to look into is not made.
     assert_eq!(desk.run(&["list", "--queue", "sqlite:none.db?queue=q"]).status, 2);
@@ -495,14 +514,14 @@ fn wrong_addresses_tell_no_secret() {
 /// A player that goes on until it is stopped.
 struct Playing {
     child: Child,
-    said: BufReader<ChildStdout>,
+    said: Receiver<String>,
 }
 
 impl Playing {
     fn start(desk: &Desk, exec: &str) -> Self {
         let mut command = desk.command(&["play", "--class", CLASS, "--exec", exec]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
+        let said = bounded::lines(child.stdout.take().unwrap());
         let mut playing = Self { child, said };
         playing.until("playing");
         playing
@@ -510,8 +529,8 @@ impl Playing {
 
     fn until(&mut self, event: &str) -> Value {
         loop {
-            let mut line = String::new();
-            assert!(self.said.read_line(&mut line).unwrap() > 0, "it ends without {event}");
+            let line = self.said.recv_timeout(bounded::BOUND);
+            let line = line.unwrap_or_else(|error| panic!("it says no {event}: {error}"));
             let line: Value = serde_json::from_str(&line).unwrap();
             if line["event"] == event {
                 return line;
@@ -527,36 +546,22 @@ impl Drop for Playing {
     }
 }
 
-/// Reads a FIFO, which waits until somebody writes to it.
-#[cfg(unix)]
-fn wait_for(path: &Path) -> String {
-    let mut text = String::new();
-    std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
-    text
-}
-
-#[cfg(unix)]
-fn fifo(desk: &Desk, name: &str) {
-    assert!(Command::new("mkfifo").arg(desk.path(name)).status().unwrap().success());
-}
-
 #[cfg(unix)]
 #[test]
 fn a_message_comes_again_when_its_player_is_killed() {
     let desk = Desk::new();
     desk.send("first");
     desk.send("second");
-    fifo(&desk, "here");
-    fifo(&desk, "go");
+    let [here, go] = ["here", "go"].map(|name| Fifo::new(desk.path(name)));
     let mut playing = Playing::start(&desk, "echo $REMASSIST_CALL > here; cat go");
-    assert_eq!(wait_for(&desk.path("here")), "1\n");
+    assert_eq!(here.read(), "1\n");
     assert_eq!(desk.run(&["stats"]).lines()[0]["locked"], 1);
     // What somebody has in hand is nobody else's.
     assert_eq!(desk.run(&["receive"]).status, 3);
     playing.child.kill().unwrap();
-    playing.child.wait().unwrap();
+    bounded::end(&mut playing.child);
     // What it had started would wait for ever.
-    std::fs::write(desk.path("go"), "").unwrap();
+    go.write("");
     let again = desk.play(&["--exec", "true"]);
     let played: Vec<_> = again.events("played").iter().map(|event| event["label"].clone()).collect();
     assert_eq!((again.status, played), (0, vec![json!("first"), json!("second")]));
@@ -569,18 +574,17 @@ fn a_player_that_is_asked_to_end_ends_after_the_message_in_hand() {
         let desk = Desk::new();
         desk.send("first");
         desk.send("second");
-        fifo(&desk, "here");
-        fifo(&desk, "go");
+        let [here, go] = ["here", "go"].map(|name| Fifo::new(desk.path(name)));
         let mut playing = Playing::start(&desk, "test $REMASSIST_CALL != 1 || { echo > here; cat go; }");
-        wait_for(&desk.path("here"));
+        here.read();
         let id = playing.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         // It must know before the message is done, or it would begin the next one.
         playing.until("ending");
-        std::fs::write(desk.path("go"), "go").unwrap();
+        go.write("go");
         assert_eq!(playing.until("played")["label"], "first");
         assert_eq!(playing.until("ended")["played"], 1);
-        assert_eq!(playing.child.wait().unwrap().code(), Some(0));
+        assert_eq!(bounded::end(&mut playing.child).code(), Some(0));
         assert_eq!(desk.labels("main"), ["second"]);
     }
 }
@@ -594,7 +598,7 @@ fn a_body_that_cannot_be_written_is_not_taken_out() {
     assert!(run.fault(1).contains("not-there"), "{}", run.said);
     if Path::new("/dev/full").exists() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = desk.command(&["receive"]).stdout(full).output().unwrap();
+        let output = bounded::output(&mut desk.command(&["receive"]), Some(full.into()));
         assert_eq!(output.status.code(), Some(1));
     }
     assert_eq!(desk.labels("main"), ["kept"]);
@@ -626,7 +630,7 @@ fn wrong_usage_is_told() {
 fn the_demonstration_plays_everything_once() {
     let desk = Desk::new();
     let output =
-        Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", "queue"]).output().unwrap();
+        bounded::output(Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", "queue"]), None);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.ends_with("14 checks, 0 failed\n"), "{text}");
     drop(desk);
