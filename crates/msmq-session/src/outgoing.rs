@@ -265,6 +265,12 @@ impl Outgoing {
             false
         });
         if !settled.is_empty() {
+            if settled.iter().any(|s| matches!(s.fate, Fate::Rejected(_) | Fate::DeadLetter(_))) {
+                // What came behind it was not accepted, as it named the one that is gone: it goes out again at once.
+                for row in &mut self.rows {
+                    row.sent &= !matches!(row.entry.delivery, Delivery::Transactional(_));
+                }
+            }
             self.progress();
         }
         settled
