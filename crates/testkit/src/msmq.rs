@@ -9,8 +9,8 @@ use msmq_packet::{
 };
 use msmq_session::{
     Arrived, Decision, Delivery, Entry, Event, Expiry, Facts, Fate, Handle, IncomingSequence, Input,
-    Journaling, Next, Numbers, Options, Outgoing, Output, Place, Reason, ResendSchedule, Room, Sequence,
-    Session, Settled, Settlement, Target, Ticket, judge, removed,
+    Journaling, Next, Numbers, Options, Outgoing, Output, Reason, ResendSchedule, Room, Sequence, Session,
+    Settled, Settlement, Target, Ticket, judge, removed,
 };
 use remassist_core::{Decode, Time};
 use uuid::Uuid;
@@ -420,7 +420,7 @@ impl Host {
             Acknowledgment::Order(ack) => ack.message(id, sent, queue),
             Acknowledgment::Final(ack) => ack.message(id, sent, queue),
         };
-        end.session.send(now, Ticket(u64::MAX), message).is_ok()
+        end.session.send(now, Ticket::NONE, message).is_ok()
     }
 
     /// The application takes a message out of the transactional queue.
