@@ -62,6 +62,7 @@ const READ: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Session {
     options: Options,
+    initiator: bool,
     state: State,
     clock: Clock,
     buffer: PacketBuffer,
@@ -118,6 +119,7 @@ impl Session {
         let clock = Clock::new(now);
         let initialization = Some(clock.after(options.initialization));
         Self {
+            initiator: matches!(state, State::WaitingForEstablished { .. }),
             state,
             clock,
             buffer: PacketBuffer::default(),
@@ -142,6 +144,12 @@ impl Session {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// Whether this is the side that has opened the connection.
+    #[must_use]
+    pub const fn is_initiator(&self) -> bool {
+        self.initiator
     }
 
     /// RemoteQMGuid: who the peer says it is; nil before it has said so.

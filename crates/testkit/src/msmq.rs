@@ -22,6 +22,8 @@ const HOSTS: [Uuid; 2] = [Uuid::from_u128(0xA), Uuid::from_u128(0xB)];
 const QUEUES: [&str; 2] = [r"TCP:10.0.0.1\private$\plain", r"TCP:10.0.0.1\private$\transactional"];
 /// The time of day when the world begins.
 const BEGAN: u64 = 1_790_000_000;
+/// Milliseconds until the end of all times of day of 32 bits, nearly.
+const MOST: u64 = 2_000_000_000_000;
 
 /// What a message is, and its number among those of its kind and sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -641,7 +643,7 @@ impl World {
                 let host = &mut self.hosts[index];
                 host.clock = match choice(4) {
                     0 => host.clock.saturating_sub(choice(1 << 22)),
-                    1 if choice(8) == 0 => host.clock + choice(1 << 32),
+                    1 if choice(8) == 0 => (host.clock + choice(1 << 32)).min(MOST),
                     _ => host.clock + choice(2_000),
                 };
                 self.count("clocks changed");
