@@ -166,11 +166,12 @@ impl Session {
         self.is_open()
             && self.out.unacknowledged() < self.window
             && self.out.waiting() < table
-            && self.queue.unsent() < self.options.max_unsent
+            && self.queue.unsent() < self.options.max_unsent.max(1)
     }
 
-    /// Whether the driver should read on. Otherwise messages wait to be settled, or what was written to be taken; then
-    /// leave what comes in the connection, so that the peer notices.
+    /// Whether the driver should read on. Otherwise messages wait to be settled; then leave what comes in the connection,
+    /// so that the peer notices. Whether anything is unsent is no reason: two sides that both send would wait for each
+    /// other.
     #[must_use]
     pub fn wants_data(&self) -> bool {
         self.state != State::Closed && self.takes_packets()
@@ -180,7 +181,6 @@ impl Session {
         let (messages, bytes) = self.came.unsettled();
         messages < self.options.max_unsettled.clamp(1, 1 << 14)
             && bytes < self.options.max_unsettled_bytes.max(1)
-            && self.queue.unsent() < self.options.max_unsent.max(1)
     }
 
     /// Something happened. Call [`poll`](Self::poll) afterwards.

@@ -6,7 +6,7 @@ mod monitor;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use msmq_session::{Event, Input, Journaling, Options, Output, Reason, Room, Session};
+use msmq_session::{AckRoute, Event, Input, Journaling, Options, Output, Reason, Room, Session};
 use uuid::Uuid;
 
 use host::{End, Host, Kind};
@@ -83,8 +83,14 @@ impl World {
                 _ => Session::accept(options, host.now()),
             };
             let monitor = Monitor { window, ..Monitor::default() };
-            let end =
-                End { session, arrived: VecDeque::new(), decided: VecDeque::new(), monitor, over: None };
+            let end = End {
+                session,
+                arrived: VecDeque::new(),
+                decided: VecDeque::new(),
+                decisions: 0,
+                monitor,
+                over: None,
+            };
             host.ends.insert(connection, end);
             host.current = Some(connection);
             host.outgoing.disconnected();
@@ -146,6 +152,7 @@ impl World {
                                 host.acknowledge(connection, ack);
                                 *self.counts.entry("acks twice").or_default() += 1;
                             }
+                            _ if self.options.acks == AckRoute::Connect => host.late.push(ack),
                             _ => assert!(host.acknowledge(connection, ack), "there is room for it"),
                         }
                     }
@@ -234,7 +241,8 @@ impl World {
             }
             25..=29 => {
                 if let Some(connection) = connection {
-                    self.hosts[index].settle(connection);
+                    let last = choice(3) == 0;
+                    self.hosts[index].settle(connection, last);
                 }
             }
             30..=33 => {
@@ -274,12 +282,7 @@ impl World {
             }
             39 => {
                 // An acknowledgement that was late or doubled, on whatever connection there is now.
-                let host = &mut self.hosts[index];
-                if let (Some(ack), Some(connection)) = (host.late.pop(), connection)
-                    && host.ends.get(&connection).is_some_and(|end| end.session.can_send())
-                {
-                    host.acknowledge(connection, ack);
-                }
+                self.hosts[index].late_ack();
             }
             _ => {
                 let lost = |host: &Host| {
@@ -350,7 +353,7 @@ impl World {
                     moved = true;
                     self.done();
                 }
-                while self.hosts[index].settle(connection) {
+                while self.hosts[index].settle(connection, false) {
                     moved = true;
                     self.done();
                 }
@@ -359,6 +362,7 @@ impl World {
                 moved = true;
                 self.done();
             }
+            moved |= self.hosts[index].late_ack();
             while self.hosts[index].consume() {
                 moved = true;
                 self.done();

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use msmq_packet::{
-    Acknowledgment, MessageClass, MessageIdentifier, QueueName, TransactionHeader, TxSequenceId, UserMessage,
+    Acknowledgment, DirectName, MessageClass, MessageIdentifier, QueueName, TransactionHeader, TxSequenceId,
+    UserMessage,
 };
 use msmq_session::{
     Arrived, Decision, Delivery, Entry, Expiry, Facts, Fate, Handle, IncomingSequence, Journaling, Next,
     Numbers, Outgoing, Reason, ResendSchedule, Room, Sequence, Session, Settled, Settlement, Target, Ticket,
-    judge, removed,
+    judge, order_queue_ack, removed,
 };
 use remassist_core::Time;
 use uuid::Uuid;
@@ -68,7 +69,9 @@ pub(super) struct End {
     pub(super) session: Session,
     pub(super) arrived: VecDeque<Arrived>,
     /// Stored, and not told to the session yet.
-    pub(super) decided: VecDeque<(Handle, Settlement)>,
+    pub(super) decided: VecDeque<(u64, Handle, Settlement)>,
+    /// Messages that were decided.
+    pub(super) decisions: u64,
     pub(super) monitor: Monitor,
     pub(super) over: Option<Reason>,
 }
@@ -221,8 +224,8 @@ impl Host {
         let Some(arrived) = end.arrived.pop_front() else { return false };
         let message = &arrived.message;
         let source = message.user.source_queue_manager;
-        let name = message.user.destination_queue.as_direct().unwrap().to_text();
-        let target = QUEUES.iter().position(|queue| *queue == name).map(|queue| Target {
+        let name = message.user.destination_queue.as_direct().map(DirectName::to_text);
+        let target = QUEUES.iter().position(|queue| name.as_deref() == Some(queue)).map(|queue| Target {
             transactional: queue == 1,
             authenticated: false,
             writable: true,
@@ -264,7 +267,8 @@ impl Host {
         if verdict.remember {
             self.store.history.insert(message.user.message_identifier());
         }
-        end.decided.push_back((arrived.handle, verdict.settlement));
+        end.decisions += 1;
+        end.decided.push_back((end.decisions, arrived.handle, verdict.settlement));
         if let Decision::Acknowledges(ack) = verdict.decision {
             let settled = self.outgoing.transaction_acknowledged(&ack);
             for settled in settled {
@@ -281,13 +285,14 @@ impl Host {
         true
     }
 
-    /// Tells the session of one message that is stored.
-    pub(super) fn settle(&mut self, connection: usize) -> bool {
+    /// Tells the session of one message that is stored, the first or the last of them.
+    pub(super) fn settle(&mut self, connection: usize, last: bool) -> bool {
         let now = self.now();
         let Some(end) = self.ends.get_mut(&connection) else { return false };
-        let Some((handle, settlement)) = end.decided.pop_front() else { return false };
+        let decided = if last { end.decided.pop_back() } else { end.decided.pop_front() };
+        let Some((number, handle, settlement)) = decided else { return false };
         if end.over.is_none() {
-            end.monitor.settled.insert(end.monitor.settled.len() as u64 + 1);
+            end.monitor.settled.insert(number);
             let _closed = end.session.settle(now, handle, settlement);
         }
         true
@@ -320,12 +325,19 @@ impl Host {
     pub(super) fn acknowledge(&mut self, connection: usize, ack: Acknowledgment) -> bool {
         let (id, sent, now) = (self.message_id(), self.unix(), self.now());
         let Some(end) = self.ends.get_mut(&connection) else { return false };
-        let queue = QueueName::order_queue("10.0.0.1");
-        let message = match ack {
-            Acknowledgment::Order(ack) => ack.message(id, sent, queue),
-            Acknowledgment::Final(ack) => ack.message(id, sent, queue),
-        };
+        let message = order_queue_ack(&ack, Some("10.0.0.1"), end.session.peer(), id, sent);
         end.session.send(now, Ticket::NONE, message).is_ok()
+    }
+
+    /// Sends an acknowledgement that was late, was doubled, or goes another way than its message came; whether one went.
+    pub(super) fn late_ack(&mut self) -> bool {
+        let Some(connection) = self.current else { return false };
+        let can_send = |end: &End| end.over.is_none() && end.session.can_send();
+        if !self.ends.get(&connection).is_some_and(can_send) {
+            return false;
+        }
+        let Some(ack) = self.late.pop() else { return false };
+        self.acknowledge(connection, ack)
     }
 
     /// The application takes a message out of the transactional queue.
@@ -333,7 +345,7 @@ impl Host {
         let Some(held) = self.store.held.pop_front() else { return false };
         if let Some(ack) = removed(&held.message, MessageClass::ACK_RECEIVE).final_ack {
             let (id, sent) = (self.message_id(), self.unix());
-            let message = ack.message(id, sent, QueueName::order_queue("10.0.0.1"));
+            let message = order_queue_ack(&Acknowledgment::Final(ack), None, Uuid::nil(), id, sent);
             self.put(Kind::Final, message, Delivery::Recoverable, Journaling::default());
         }
         true
