@@ -114,7 +114,8 @@ struct Row {
     entry: Entry,
     /// It was sent on the session that is open now, and not lost with an earlier one.
     sent: bool,
-    /// It was sent at some time: only then may anybody acknowledge it.
+    /// It was sent since this began: only then an OrderAck is about it. What was sent before a restart is sent again, and
+    /// acknowledged again. A FinalAck comes once, and names the message.
     tried: bool,
 }
 
@@ -248,14 +249,15 @@ impl Outgoing {
         let mut settled = Vec::new();
         self.rows.retain(|Row { entry, tried, .. }| {
             let Delivery::Transactional(place) = entry.delivery else { return true };
-            if !tried {
-                return true;
-            }
             let fate = match ack {
                 Acknowledgment::Order(ack)
-                    if ack.sequence_id == place.id && ack.sequence_number >= place.number =>
+                    if *tried && ack.sequence_id == place.id && ack.sequence_number >= place.number =>
                 {
-                    if entry.journaling == Journaling::default() { Fate::Done } else { Fate::AwaitFinalAck }
+                    if entry.journaling == Journaling::default() {
+                        Fate::Done
+                    } else {
+                        Fate::AwaitFinalAck
+                    }
                 }
                 Acknowledgment::Final(ack)
                     if Place { id: ack.sequence_id, number: ack.sequence_number } == place

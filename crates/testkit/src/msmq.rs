@@ -16,6 +16,8 @@ use monitor::Monitor;
 pub type Choice<'a> = dyn FnMut(u64) -> u64 + 'a;
 
 const HOSTS: [Uuid; 2] = [Uuid::from_u128(0xA), Uuid::from_u128(0xB)];
+/// Connections that something may still happen on.
+const RECENT: usize = 4;
 /// Milliseconds until the end of all times of day of 32 bits, nearly.
 const MOST: u64 = 2_000_000_000_000;
 
@@ -24,6 +26,8 @@ const MOST: u64 = 2_000_000_000_000;
 struct Wire {
     towards: [VecDeque<u8>; 2],
     reset: bool,
+    /// Nothing comes out before that many steps.
+    stalled: u64,
     /// Bytes that still come out in each direction before it is cut.
     limit: [Option<usize>; 2],
 }
@@ -43,6 +47,7 @@ pub struct World {
     wires: Vec<Wire>,
     options: Options,
     faults: bool,
+    steps: u64,
     cut: Option<(usize, usize)>,
     crash: Option<(u64, usize)>,
     /// How often each thing happened, for those who want to know that it did.
@@ -56,6 +61,7 @@ impl World {
             wires: Vec::new(),
             options: setting.options,
             faults: true,
+            steps: 0,
             cut: None,
             crash: None,
             counts: BTreeMap::new(),
@@ -95,7 +101,7 @@ impl World {
             host.current = Some(connection);
             host.outgoing.disconnected();
             // What is long over is forgotten.
-            host.ends.retain(|c, _| c + 3 > connection);
+            host.ends.retain(|c, _| c + RECENT > connection);
         }
         self.count("connections");
     }
@@ -166,6 +172,9 @@ impl World {
     /// Brings bytes to a host, at most so many.
     fn deliver(&mut self, connection: usize, index: usize, most: usize) -> bool {
         let wire = &mut self.wires[connection];
+        if wire.stalled > self.steps && self.faults {
+            return false;
+        }
         let host = &mut self.hosts[index];
         let now = host.now();
         let Some(end) = host.ends.get_mut(&connection) else {
@@ -214,12 +223,13 @@ impl World {
 
     /// One thing happens.
     pub fn step(&mut self, choice: &mut Choice<'_>) {
+        self.steps += 1;
         let index = usize::from(choice(2) == 1);
-        let connection = match self.wires.len().min(3) as u64 {
+        let connection = match self.wires.len().min(RECENT) as u64 {
             0 => None,
             recent => Some(self.wires.len() - 1 - choice(recent) as usize),
         };
-        match choice(40) {
+        match choice(44) {
             0..=8 => {
                 let most = if choice(2) == 0 { 1 + choice(700) } else { 1 << 20 };
                 if let Some(connection) = connection {
@@ -227,11 +237,11 @@ impl World {
                 }
             }
             9..=14 => self.pump(index, choice),
-            15..=17 => {
+            15 | 16 => {
                 let journaling = Journaling { negative: choice(8) == 0, positive: choice(8) == 0 };
                 self.hosts[index].submit(Kind::Transactional, journaling);
             }
-            18 => self.hosts[index].submit(Kind::Recoverable, Journaling::default()),
+            17 | 18 => self.hosts[index].submit(Kind::Recoverable, Journaling::default()),
             19 => self.hosts[index].submit(Kind::Express, Journaling::default()),
             20..=24 => {
                 let room = if choice(64) == 0 { Room::Later } else { Room::Enough };
@@ -267,8 +277,9 @@ impl World {
                     let wire = &mut self.wires[connection];
                     wire.reset = true;
                     for direction in &mut wire.towards {
-                        let keep = choice(direction.len() as u64 + 1) as usize;
-                        direction.truncate(keep);
+                        if choice(2) == 0 {
+                            direction.truncate(choice(direction.len() as u64 + 1) as usize);
+                        }
                     }
                     self.count("cuts");
                 }
@@ -284,11 +295,20 @@ impl World {
                 // An acknowledgement that was late or doubled, on whatever connection there is now.
                 self.hosts[index].late_ack();
             }
+            // Everybody does all that can be done, and waits for what is due soon.
+            40 | 41 => {
+                self.round();
+                self.tick(600);
+            }
             _ => {
                 let lost = |host: &Host| {
                     host.current.is_none_or(|c| host.ends.get(&c).is_none_or(|e| e.over.is_some()))
                 };
                 if lost(&self.hosts[0]) || choice(16) == 0 {
+                    // What is on its way on the old connection may be very late.
+                    if let Some(old) = self.wires.last_mut() {
+                        old.stalled = self.steps + choice(4).min(1) * choice(1_000);
+                    }
                     self.connect();
                 }
             }
@@ -338,13 +358,10 @@ impl World {
     /// One round without faults of which each host does all that it can. Whether anything moved.
     fn round(&mut self) -> bool {
         let mut moved = false;
-        if self.hosts.iter().any(|host| host.current.is_none_or(|c| self.wires[c].reset)) {
-            self.connect();
-        }
         for index in 0..2 {
             self.pump(index, &mut |_| 7);
             self.done();
-            for connection in self.wires.len().saturating_sub(4)..self.wires.len() {
+            for connection in self.wires.len().saturating_sub(RECENT)..self.wires.len() {
                 if self.deliver(connection, index, usize::MAX) {
                     moved = true;
                     self.done();
@@ -379,6 +396,9 @@ impl World {
         let mut still = 0;
         for rounds in 0.. {
             assert!(rounds < 20_000, "it ends");
+            if self.hosts.iter().any(|host| host.current.is_none_or(|c| self.wires[c].reset)) {
+                self.connect();
+            }
             let moved = self.round();
             let done = self.hosts.iter().all(|h| h.store.outbox.is_empty() && h.store.awaiting.is_empty());
             if done && !moved {

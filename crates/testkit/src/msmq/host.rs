@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use msmq_packet::{
-    Acknowledgment, DirectName, MessageClass, MessageIdentifier, QueueName, TransactionHeader, TxSequenceId,
-    UserMessage,
+    Acknowledgment, DirectName, FinalAck, MessageClass, MessageIdentifier, QueueName, TransactionHeader,
+    TxSequenceId, UserMessage,
 };
 use msmq_session::{
     Arrived, Decision, Delivery, Entry, Expiry, Facts, Fate, Handle, IncomingSequence, Journaling, Next,
@@ -271,18 +271,28 @@ impl Host {
         end.decided.push_back((end.decisions, arrived.handle, verdict.settlement));
         if let Decision::Acknowledges(ack) = verdict.decision {
             let settled = self.outgoing.transaction_acknowledged(&ack);
+            let none = settled.is_empty();
             for settled in settled {
                 self.settled(settled);
             }
-            if let Acknowledgment::Final(ack) = ack {
-                let found = self.store.awaiting.iter().find(|(_, (id, _))| *id == ack.message);
-                if let Some((ticket, (_, journaling))) = found.map(|(t, a)| (*t, *a)) {
-                    self.store.awaiting.remove(&ticket);
-                    self.finish(ticket, Fate::of_final_ack(ack.class, journaling));
-                }
+            if let (Acknowledgment::Final(ack), true) = (ack, none) {
+                self.final_ack(&ack);
             }
         }
         true
+    }
+
+    /// A FinalAck of a message that is not in memory: it awaits one, or was not loaded since a restart.
+    fn final_ack(&mut self, ack: &FinalAck) {
+        let waits = self.store.awaiting.iter().find(|(_, (id, _))| *id == ack.message);
+        if let Some((ticket, journaling)) = waits.map(|(ticket, (_, journaling))| (*ticket, *journaling)) {
+            self.store.awaiting.remove(&ticket);
+            return self.finish(ticket, Fate::of_final_ack(ack.class, journaling));
+        }
+        if let Some(row) = self.store.outbox.iter().find(|row| row.entry.message == ack.message) {
+            let fate = Fate::of_final_ack(ack.class, row.entry.journaling);
+            self.settled(Settled { ticket: row.entry.ticket, fate });
+        }
     }
 
     /// Tells the session of one message that is stored, the first or the last of them.
