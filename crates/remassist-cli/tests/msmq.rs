@@ -1,6 +1,6 @@
 //! Packets of MSMQ: alone, and in captured network traffic.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::net::SocketAddr;
 
@@ -82,6 +82,8 @@ fn the_tree_names_packets_and_shows_what_they_hold() {
         "DirectFormatName: \"OS:srv\\\\private$\\\\App\\u{0}\"",
         "Message (in MessageBody)  [MC-COMQC] 2.2",
         "METH  [MC-COMQC] 2.2.6",
+        "Flags: 0x3 PR=3  [MS-MQMQ] 2.2.19.1",
+        "Flags: 0x201c00 DQ=7 MP  [MS-MQMQ] 2.2.19.2",
         "TxSequenceNumber: 3  [MS-MQQB] 2.2.4.1",
         "MessageClass: 255 MQMSG_CLASS_ORDER_ACK",
     ] {
