@@ -246,7 +246,7 @@ impl Options {
 }
 
 /// Outputs in their order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Output>,
     unsent: usize,

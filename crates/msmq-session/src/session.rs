@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::collections::VecDeque;
+use core::fmt;
 
 use msmq_packet::{
     Acknowledgment, ConnectionParameters, DeliveryMode, EstablishConnection, OperatingSystem, OrderAck,
@@ -59,7 +60,6 @@ const READ: usize = 256 << 10;
 ///
 /// `handle` takes what happens, then `poll` gives what is to be done, until it gives [`Output::Wait`]. Nothing of it is
 /// durable: a session begins with nothing and ends with the connection, and what was not acknowledged goes out again.
-#[derive(Debug)]
 pub struct Session {
     options: Options,
     initiator: bool,
@@ -87,6 +87,15 @@ pub struct Session {
     last_order_ack: Time,
     /// Acknowledgements that are due.
     acks: VecDeque<Acknowledgment>,
+}
+
+/// Says how the session stands; messages are not shown.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Session");
+        text.field("state", &self.state).field("peer", &self.peer).field("window", &self.window);
+        text.field("timers", &self.timers).finish_non_exhaustive()
+    }
 }
 
 impl Session {
