@@ -1,0 +1,32 @@
+//! What MSMQ's protocols over RPC have in common: types of [MS-MQMQ], results, calls, and the queue manager that answers
+//! them; `mqrr`, `mqmr` and `mqmp` are the interfaces.
+
+mod access;
+mod call;
+mod format;
+mod handles;
+pub(crate) mod macros;
+mod manager;
+mod mapper;
+mod options;
+mod packet;
+mod propvariant;
+mod served;
+mod status;
+mod types;
+
+pub use access::{Access, AccessList, Nobody, Right, Rights};
+pub use call::{RpcError, connect};
+pub(crate) use call::{Endpoint, done, read, write};
+pub use format::{QueueFormat, QueueFormatId};
+pub(crate) use handles::{Handles, Owner};
+pub use manager::{QueueFactory, QueueManager};
+pub use mapper::{ENDPOINT_MAPPER, EndpointMapper, map};
+pub use options::{ManagerLimits, ManagerOptions};
+pub use packet::{PackError, Packed, pack, unpack};
+pub use propvariant::PropVariant;
+pub(crate) use propvariant::counts_agree;
+pub use served::ServedQueue;
+pub(crate) use served::{Position, Served, Target};
+pub use status::MqStatus;
+pub use types::{ContextHandle, Nothing, ObjectId, Octets, StatusOnly, Text, XactUow};
