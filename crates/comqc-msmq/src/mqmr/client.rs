@@ -47,7 +47,11 @@ impl Management {
     ///
     /// # Errors
     /// As every call; also for another number of values.
-    pub async fn get_info(&self, object: MgmtObject, properties: &[u32]) -> Result<Vec<PropVariant>, RpcError> {
+    pub async fn get_info(
+        &self,
+        object: MgmtObject,
+        properties: &[u32],
+    ) -> Result<Vec<PropVariant>, RpcError> {
         let request = GetInfoRequest {
             object,
             count: remassist_core::len_u32(properties.len()),
@@ -57,7 +61,10 @@ impl Management {
         let answer: GetInfoResponse = self.0.ask(GET_INFO, opnum::GET_INFO, &request).await?;
         done(GET_INFO, answer.status)?;
         if answer.values.len() != properties.len() {
-            return Err(RpcError::Wrong { call: GET_INFO, reason: "another number of values than was asked for" });
+            return Err(RpcError::Wrong {
+                call: GET_INFO,
+                reason: "another number of values than was asked for",
+            });
         }
         Ok(answer.values)
     }

@@ -100,7 +100,9 @@ impl<'a> Ndr<'a> for MgmtObject {
         r.group(&OBJECT, |r| {
             let (kind, tag) = (r.u16(&TYPE)?, r.u16(&TYPE)?);
             if kind != tag {
-                return Err(r.error(&TYPE, DecodeErrorKind::Rule("the discriminant of the union is not type")));
+                return Err(
+                    r.error(&TYPE, DecodeErrorKind::Rule("the discriminant of the union is not type"))
+                );
             }
             Ok(match tag {
                 1 => (Self::Machine(r.u32(&ARM)?), false),

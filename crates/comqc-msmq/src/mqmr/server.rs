@@ -56,7 +56,8 @@ async fn get_info(
             if !manager.may(caller, Some(&target.served.info.name), Right::Query) {
                 return Err(MqStatus::MQ_ERROR_ACCESS_DENIED);
             }
-            let counts = target.queue().count().await.map_err(|_| MqStatus::MQ_ERROR_SERVICE_NOT_AVAILABLE)?;
+            let counts =
+                target.queue().count().await.map_err(|_| MqStatus::MQ_ERROR_SERVICE_NOT_AVAILABLE)?;
             for property in &request.properties {
                 values.push(of_queue(manager, &target, &counts, *property).await?);
             }
@@ -69,9 +70,12 @@ async fn get_info(
 async fn of_machine(manager: &QueueManager, property: u32) -> Result<PropVariant, MqStatus> {
     let queues = manager.served();
     Ok(match property {
-        machine::ACTIVEQUEUES => PropVariant::texts(queues.iter().map(|served| manager.direct_name(served))),
+        machine::ACTIVEQUEUES => {
+            PropVariant::texts(queues.iter().map(|served| manager.format_name(served).to_string()))
+        }
         machine::PRIVATEQ => {
-            let private = |served: &&std::sync::Arc<Served>| matches!(served.info.name, LocalName::Private(_));
+            let private =
+                |served: &&std::sync::Arc<Served>| matches!(served.info.name, LocalName::Private(_));
             PropVariant::texts(queues.iter().filter(private).map(|served| path_name(manager, served)))
         }
         // Without a directory there is no server of it.
@@ -106,7 +110,7 @@ async fn of_queue(
     };
     Ok(match property {
         queue::PATHNAME => PropVariant::text(&path_name(manager, served)),
-        queue::FORMATNAME => PropVariant::text(&manager.direct_name(served)),
+        queue::FORMATNAME => PropVariant::text(&manager.format_name(served).to_string()),
         queue::TYPE => PropVariant::text(match served.info.name {
             LocalName::Public(_) => "PUBLIC",
             LocalName::Private(_) => "PRIVATE",
@@ -142,11 +146,7 @@ async fn bytes_at(target: &Target) -> u64 {
 
 /// Nothing has to be tidied up, connected or sent again here: TIDY is done by doing nothing, where it is allowed, and the rest
 /// is for outgoing queues.
-fn action(
-    manager: &QueueManager,
-    caller: Option<&Caller>,
-    request: &ActionRequest,
-) -> Result<(), MqStatus> {
+fn action(manager: &QueueManager, caller: Option<&Caller>, request: &ActionRequest) -> Result<(), MqStatus> {
     if !manager.options.actions || !manager.may(caller, None, Right::Manage) {
         return Err(MqStatus::MQ_ERROR_ACCESS_DENIED);
     }

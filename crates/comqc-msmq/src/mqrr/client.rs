@@ -183,7 +183,12 @@ impl RemoteRead {
     ///
     /// # Errors
     /// As every call; when the message is not held any more, it comes again.
-    pub async fn end_receive(&self, context: ContextHandle, request_id: u32, ack: bool) -> Result<(), RpcError> {
+    pub async fn end_receive(
+        &self,
+        context: ContextHandle,
+        request_id: u32,
+        ack: bool,
+    ) -> Result<(), RpcError> {
         let request = EndReceiveRequest { context, ack: if ack { RR_ACK } else { RR_NACK }, request_id };
         self.status("R_EndReceive", opnum::END_RECEIVE, &request).await
     }

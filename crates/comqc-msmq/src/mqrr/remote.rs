@@ -202,8 +202,7 @@ impl Inner {
     }
 
     fn read(&self, picked: &Picked) -> Result<Received, QueueError> {
-        let mut received =
-            unpack(&picked.packet).map_err(|error| QueueError::Damaged(error.to_string()))?;
+        let mut received = unpack(&picked.packet).map_err(|error| QueueError::Damaged(error.to_string()))?;
         received.failures = self.failures().get(&received.id).copied().unwrap_or_default();
         Ok(received)
     }

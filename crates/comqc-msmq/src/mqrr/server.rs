@@ -194,7 +194,8 @@ impl Server {
         if self.handles.any(same) {
             return Err(MqStatus::MQ_ERROR_SHARING_VIOLATION);
         }
-        let open = Open { target: target.clone(), access: request.access, exclusive, state: Mutex::default() };
+        let open =
+            Open { target: target.clone(), access: request.access, exclusive, state: Mutex::default() };
         let limits = manager.options.limits;
         (self.handles.insert(owner, Arc::new(open), limits.handles, limits.handles_per_caller))
             .ok_or(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)
@@ -267,7 +268,10 @@ enum Action {
     Receive,
     ReceiveAt(u32),
     Peek,
-    PeekCursor { cursor: u32, advance: bool },
+    PeekCursor {
+        cursor: u32,
+        advance: bool,
+    },
     PeekLookup(u64, i8),
     /// One that our queues cannot give out of order.
     ReceiveLookup(u64),
@@ -303,8 +307,10 @@ async fn start_receive(
     let limits = manager.options.limits;
     let wait = Duration::from_millis(request.timeout.into()).min(limits.wait);
     let deadline = Instant::now() + wait;
-    let receives =
-        matches!(action, Action::Receive | Action::ReceiveAt(_) | Action::ReceiveLookup(_) | Action::Unsupported);
+    let receives = matches!(
+        action,
+        Action::Receive | Action::ReceiveAt(_) | Action::ReceiveLookup(_) | Action::Unsupported
+    );
     if receives && open.access != RECEIVE_ACCESS {
         return Err(MqStatus::MQ_ERROR_ACCESS_DENIED);
     }
@@ -312,7 +318,8 @@ async fn start_receive(
         Action::Unsupported => return Err(MqStatus::MQ_ERROR_OPERATION_NOT_SUPPORTED_BY_REMOTE_COMPUTER),
         Action::Receive => return receive(manager, open, request, deadline, None).await,
         Action::ReceiveAt(cursor) => {
-            let position = open.state().cursors.get(&cursor).cloned().ok_or(MqStatus::STATUS_INVALID_HANDLE)?;
+            let position =
+                open.state().cursors.get(&cursor).cloned().ok_or(MqStatus::STATUS_INVALID_HANDLE)?;
             let id = position.current().ok_or(MqStatus::MQ_ERROR_ILLEGAL_CURSOR_ACTION)?;
             return receive(manager, open, request, deadline, Some(id)).await;
         }
@@ -343,8 +350,8 @@ fn answer(
     max_body_size: u32,
 ) -> Result<StartReceiveResponse, MqStatus> {
     let lookup = open.target.served.lookup_id(received.id);
-    let name = manager.direct_name(&open.target.served);
-    let packed = pack(received, lookup, &name).map_err(|_| MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)?;
+    let name = manager.format_name(&open.target.served);
+    let packed = pack(received, &name).map_err(|_| MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)?;
     let sections = sections(&packed, max_body_size);
     Ok(StartReceiveResponse {
         arrive_time: u32::try_from(received.sent.0 / 1000).unwrap_or(u32::MAX),
@@ -457,7 +464,9 @@ async fn peek_at(open: &Open, cursor: u32, advance: bool, deadline: Instant) -> 
         let gone = MqStatus::STATUS_INVALID_HANDLE;
         let mut position = open.state().cursors.get(&cursor).cloned().ok_or(gone)?;
         let id = match position.current() {
-            Some(_) if advance => position.advance(&open.target).await.map_err(failed)?.map(|listed| listed.id),
+            Some(_) if advance => {
+                position.advance(&open.target).await.map_err(failed)?.map(|listed| listed.id)
+            }
             Some(current) => Some(current),
             None if advance => return Err(MqStatus::MQ_ERROR_ILLEGAL_CURSOR_ACTION),
             None => position.advance(&open.target).await.map_err(failed)?.map(|listed| listed.id),

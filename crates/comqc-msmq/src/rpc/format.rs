@@ -179,7 +179,11 @@ impl<'a> Ndr<'a> for QueueFormat {
                 3 | 8 => {
                     r.reference(&ARM)?;
                     text = true;
-                    if tag == 3 { QueueFormatId::Direct(Text::default()) } else { QueueFormatId::Subqueue(Text::default()) }
+                    if tag == 3 {
+                        QueueFormatId::Direct(Text::default())
+                    } else {
+                        QueueFormatId::Subqueue(Text::default())
+                    }
                 }
                 4 => QueueFormatId::Machine(r.value(&ARM)?),
                 5 => QueueFormatId::Connector(r.value(&ARM)?),
@@ -216,7 +220,9 @@ impl<'a> Ndr<'a> for QueueFormat {
         self.tag().put_head(w, at);
         match &self.id {
             QueueFormatId::Unknown => {}
-            QueueFormatId::Public(id) | QueueFormatId::Machine(id) | QueueFormatId::Connector(id) => w.guid(id),
+            QueueFormatId::Public(id) | QueueFormatId::Machine(id) | QueueFormatId::Connector(id) => {
+                w.guid(id)
+            }
             QueueFormatId::Private(id) => id.put_head(w, at),
             QueueFormatId::Direct(_) | QueueFormatId::Subqueue(_) => w.referent(true),
             QueueFormatId::DistributionList(list, domain) => {

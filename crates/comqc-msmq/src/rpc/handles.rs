@@ -46,7 +46,13 @@ impl<T> Handles<T> {
     }
 
     /// A new handle; `None` where there are as many as there may be, or no random number is to be had.
-    pub(crate) fn insert(&self, owner: Owner, value: Arc<T>, most: usize, most_each: usize) -> Option<ContextHandle> {
+    pub(crate) fn insert(
+        &self,
+        owner: Owner,
+        value: Arc<T>,
+        most: usize,
+        most_each: usize,
+    ) -> Option<ContextHandle> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).ok()?;
         let id = uuid::Builder::from_random_bytes(bytes).into_uuid();

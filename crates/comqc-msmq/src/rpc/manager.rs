@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use comqc_session::{
-    Address, DirectName, DirectQueue, FormatName, LocalName, Member, Name, QueueName,
+    Address, DirectName, DirectQueue, FormatName, LocalName, MachineQueue, Member, Name, QueueName,
 };
 use rpc_net::{AuthLevel, Caller, IncomingCall, Service, Status, SyntaxId};
 
@@ -27,8 +27,12 @@ pub trait QueueFactory: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it cannot be made.
-    async fn create(&self, name: &LocalName, label: &str, transactional: bool)
-    -> Result<ServedQueue, QueueError>;
+    async fn create(
+        &self,
+        name: &LocalName,
+        label: &str,
+        transactional: bool,
+    ) -> Result<ServedQueue, QueueError>;
 
     /// A queue is not served any more; whether its messages are deleted is the factory's affair.
     ///
@@ -159,7 +163,10 @@ impl QueueManager {
         }
         let named = |name: &str| QueueName::new(name).ok().and_then(|name| self.find(&local(name)));
         if let Some(served) = named(queue.name()) {
-            return Some(Target { served, place: if queue.is_journal() { Place::Journal } else { Place::Main } });
+            return Some(Target {
+                served,
+                place: if queue.is_journal() { Place::Journal } else { Place::Main },
+            });
         }
         let (application, member) = queue.member();
         let place = match member {
@@ -192,8 +199,13 @@ impl QueueManager {
     }
 
     /// The direct format name of a queue.
-    pub(crate) fn direct_name(&self, served: &Served) -> String {
-        format!("DIRECT=OS:{}\\{}", self.options.computer, served.info.name)
+    pub(crate) fn format_name(&self, served: &Served) -> FormatName {
+        let queue = match &served.info.name {
+            LocalName::Public(name) => DirectQueue::Public(name.clone()),
+            LocalName::Private(name) => DirectQueue::Private(name.clone()),
+            LocalName::System(_) => DirectQueue::Machine(MachineQueue::DeadLetter),
+        };
+        FormatName::Direct(DirectName { address: Address::Os(self.options.computer.clone()), queue })
     }
 }
 

@@ -12,8 +12,7 @@ use super::call::{Endpoint, RpcError, read, write};
 use super::types::ContextHandle;
 
 /// The interface of endpoint mappers, version 3.0, at port 135.
-pub const ENDPOINT_MAPPER: SyntaxId =
-    SyntaxId::new(uuid!("e1af8308-5d1f-11c9-91a4-08002b14a0fa"), 3, 0);
+pub const ENDPOINT_MAPPER: SyntaxId = SyntaxId::new(uuid!("e1af8308-5d1f-11c9-91a4-08002b14a0fa"), 3, 0);
 const NDR: Uuid = uuid!("8a885d04-1ceb-11c9-9fe8-08002b104860");
 const MAP: u16 = 3;
 /// Protocol identifiers of floors (\[C706\] I).

@@ -16,8 +16,8 @@ mod status;
 mod types;
 
 pub use access::{Access, AccessList, Nobody, Right, Rights};
-pub use call::{RpcError, connect};
 pub(crate) use call::{Endpoint, done, read, write};
+pub use call::{RpcError, connect};
 pub use format::{QueueFormat, QueueFormatId};
 pub(crate) use handles::{Handles, Owner};
 pub use manager::{QueueFactory, QueueManager};

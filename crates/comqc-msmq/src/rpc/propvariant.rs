@@ -210,9 +210,7 @@ impl PropVariant {
     #[must_use]
     pub fn as_texts(&self) -> Option<Vec<&str>> {
         match self {
-            Self::VectorLpwstr(texts) => {
-                Some(texts.iter().flatten().map(|text| text.0.as_str()).collect())
-            }
+            Self::VectorLpwstr(texts) => Some(texts.iter().flatten().map(|text| text.0.as_str()).collect()),
             _ => None,
         }
     }

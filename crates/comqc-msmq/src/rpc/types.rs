@@ -40,7 +40,7 @@ impl<'a> Ndr<'a> for Text {
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         let text = WideString::head(r, at)?;
         let rule = DecodeErrorKind::Rule("a string is not well-formed UTF-16");
-        text.0.to_text().map(Self).map_err(|_| r.error(at, rule))
+        text.0.before_nul().to_text().map(Self).map_err(|_| r.error(at, rule))
     }
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
