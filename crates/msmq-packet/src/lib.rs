@@ -16,6 +16,8 @@ mod packet;
 mod ping;
 mod properties;
 mod queue;
+mod remote;
+mod remote_extra;
 mod security;
 mod session;
 mod stream;
@@ -40,6 +42,11 @@ pub use packet::Packet;
 pub use ping::{Ping, PingFlags};
 pub use properties::{AcknowledgmentFlags, MAX_LABEL, MessagePropertiesHeader};
 pub use queue::{DirectName, QueueName};
+pub use remote::{ExtensionFlags, ExtensionHeader, MessagePacket};
+pub use remote_extra::{
+    CompoundMessageHeader, DeadLetterHeader, ExtendedAddressHeader, SrmpEnvelopeHeader, SrmpHeaders,
+    SubqueueHeader, SubqueueState,
+};
 pub use security::{SecurityFlags, SecurityHeader, SecurityItem};
 pub use session::SessionHeader;
 pub use stream::{PacketBuffer, packet_len};
