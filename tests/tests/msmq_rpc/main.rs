@@ -2,6 +2,7 @@
 //!
 //! Our client with our server proves nothing of the bytes; `vectors` and `peers` do, whose bytes impacket makes and reads.
 
+mod client_protocol;
 mod hostile;
 mod management;
 mod remote_read;

@@ -1,24 +1,23 @@
-//! qmcomm and qmcomm2 ([MS-MQMP]).
+//! qmcomm and qmcomm2 ([MS-MQMP]): the interface of programs to a queue manager.
+//!
+//! On today's Windows no server answers most of it: all methods but a few fail unless the queue manager is a supporting server
+//! ([MS-MQMP] 3.1.4, 3.1.5), which Windows Server 2003, 2008 and 2008 R2 are not by default, and later ones not at all, and 1.6
+//! calls the protocol deprecated. Here it is for programs that speak it, with our queue manager as the server, and for old
+//! servers.
+//!
+//! It has no acknowledgement: a message that was received is gone, even when the answer with it is lost on the way. Use
+//! [`mqrr`](crate::mqrr) where no message may be lost.
 
-use rpc_net::{IncomingCall, Status, SyntaxId};
-use uuid::uuid;
+mod buffer;
+mod client;
+mod idl;
+mod message;
+mod server;
 
-use crate::rpc::QueueManager;
-
-/// qmcomm, version 1.0 ([MS-MQMP] 1.9).
-pub const QMCOMM: SyntaxId = SyntaxId::new(uuid!("fdb3a030-065f-11d1-bb9b-00a024ea5525"), 1, 0);
-/// qmcomm2, version 1.0 ([MS-MQMP] 1.9).
-pub const QMCOMM2: SyntaxId = SyntaxId::new(uuid!("76d12b80-3467-11d3-91ff-0090272f9ea3"), 1, 0);
-
-#[derive(Default)]
-pub(crate) struct Server;
-
-impl Server {
-    pub(crate) fn run_down(&self, _: u64) {}
-    pub(crate) async fn call(&self, _: &QueueManager, _: &IncomingCall) -> Result<Vec<u8>, Status> {
-        Err(Status::OP_RNG_ERROR)
-    }
-    pub(crate) async fn call2(&self, _: &QueueManager, _: &IncomingCall) -> Result<Vec<u8>, Status> {
-        Err(Status::OP_RNG_ERROR)
-    }
-}
+pub use buffer::{
+    CacTransferBufferV1, CacTransferBufferV2, CreateRemoteCursor, ReceiveArm, SendArm, Transfer,
+    VaryingOctets, VaryingUnits,
+};
+pub use client::{OpenQueue, QueueManagerClient, ReceiveFrom};
+pub use idl::*;
+pub(crate) use server::Server;

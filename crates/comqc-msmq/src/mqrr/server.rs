@@ -8,12 +8,13 @@ use comqc_session::{Received, Verdict};
 use rpc_net::{IncomingCall, Status};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::idl::*;
 use super::section::sections;
 use crate::rpc::{
-    Handles, MqStatus, Nothing, Owner, Position, QueueManager, Right, StatusOnly, Target, pack, read, write,
+    Handles, MqStatus, Nothing, Owner, QueueManager, Right, Seat, StatusOnly, Target, deadline, failed, pack,
+    read, write,
 };
 use crate::{Delivery, Place, QueueError};
 
@@ -25,7 +26,7 @@ pub(crate) struct Server {
 
 /// An open queue.
 struct Open {
-    target: Target,
+    seat: Seat,
     access: u32,
     exclusive: bool,
     state: Mutex<State>,
@@ -34,8 +35,6 @@ struct Open {
 #[derive(Default)]
 struct State {
     closed: bool,
-    last_cursor: u32,
-    cursors: HashMap<u32, Position>,
     pending: HashMap<u32, Pending>,
 }
 
@@ -44,7 +43,7 @@ enum Pending {
     /// It waits for a message; told when it is cancelled.
     Waiting(watch::Sender<bool>),
     /// Its message waits for R_EndReceive.
-    Held(Delivery, AbortHandle),
+    Held(Box<Delivery>, AbortHandle),
 }
 
 impl Open {
@@ -54,10 +53,10 @@ impl Open {
 
     /// Gives back what was handed out and cancels what waits.
     fn close(&self) {
+        self.seat.close();
         let pending = {
             let mut state = self.state();
             state.closed = true;
-            state.cursors.clear();
             std::mem::take(&mut state.pending)
         };
         for (_, pending) in pending {
@@ -74,8 +73,8 @@ impl Open {
     }
 
     /// The message stays in its queue, as if nobody had received it.
-    fn give_back(&self, delivery: Delivery) {
-        let queue = Arc::clone(self.target.queue());
+    fn give_back(&self, delivery: impl Into<Box<Delivery>>) {
+        let (queue, delivery) = (Arc::clone(self.seat.target.queue()), delivery.into());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Should that fail, the lock ends with the delivery.
             runtime.spawn(async move { drop(queue.settle(&delivery, &Verdict::Return).await) });
@@ -97,10 +96,6 @@ impl Drop for Waiting<'_> {
         }
     }
 }
-
-/// How often one who waits for a message to peek at looks again.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 type Answer = Result<Vec<u8>, Status>;
 
@@ -128,21 +123,20 @@ impl Server {
             }
             opnum::CREATE_CURSOR => {
                 let open = self.handles.get(read::<ContextRequest>(call)?.context, &owner)?;
-                let cursor = create_cursor(&open, manager.options.limits.cursors);
+                let cursor = open.seat.create_cursor(manager.options.limits.cursors);
                 let status = cursor.err().unwrap_or_default();
                 write(&CreateCursorResponse { cursor: cursor.unwrap_or_default(), status })
             }
             opnum::CLOSE_CURSOR => {
                 let CloseCursorRequest { context, cursor } = read(call)?;
-                let found = self.handles.get(context, &owner)?.state().cursors.remove(&cursor);
-                result(found.map(drop).ok_or(MqStatus::MQ_ERROR_INVALID_HANDLE))
+                result(self.handles.get(context, &owner)?.seat.close_cursor(cursor))
             }
             opnum::PURGE_QUEUE => {
                 let open = self.handles.get(read::<ContextRequest>(call)?.context, &owner)?;
                 if open.access != RECEIVE_ACCESS {
                     return result(Err(MqStatus::STATUS_ACCESS_DENIED));
                 }
-                let purged = open.target.queue().purge(open.target.place).await;
+                let purged = open.seat.target.queue().purge(open.seat.target.place).await;
                 result(purged.map(drop).map_err(|_| MqStatus::MQ_ERROR))
             }
             opnum::START_RECEIVE => {
@@ -187,15 +181,19 @@ impl Server {
             return Err(MqStatus::MQ_ERROR_ACCESS_DENIED);
         }
         let same = |open: &Open| {
-            Arc::ptr_eq(&open.target.served, &target.served)
-                && open.target.place == target.place
+            Arc::ptr_eq(&open.seat.target.served, &target.served)
+                && open.seat.target.place == target.place
                 && (exclusive || open.exclusive)
         };
         if self.handles.any(same) {
             return Err(MqStatus::MQ_ERROR_SHARING_VIOLATION);
         }
-        let open =
-            Open { target: target.clone(), access: request.access, exclusive, state: Mutex::default() };
+        let open = Open {
+            seat: Seat::new(target.clone()),
+            access: request.access,
+            exclusive,
+            state: Mutex::default(),
+        };
         let limits = manager.options.limits;
         (self.handles.insert(owner, Arc::new(open), limits.handles, limits.handles_per_caller))
             .ok_or(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)
@@ -204,17 +202,6 @@ impl Server {
 
 fn result(result: Result<(), MqStatus>) -> Answer {
     write(&StatusOnly { status: result.err().unwrap_or_default() })
-}
-
-fn create_cursor(open: &Open, most: usize) -> Result<u32, MqStatus> {
-    let mut state = open.state();
-    if state.cursors.len() >= most {
-        return Err(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES);
-    }
-    let cursor = state.last_cursor.checked_add(1).ok_or(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)?;
-    state.last_cursor = cursor;
-    state.cursors.insert(cursor, Position::default());
-    Ok(cursor)
 }
 
 /// Cancels a request that waits. One whose message was handed out cannot be cancelled any more.
@@ -253,7 +240,7 @@ async fn end_receive(open: &Arc<Open>, ack: u32, request_id: u32) -> Result<(), 
             None => return Err(MqStatus::MQ_ERROR_INVALID_PARAMETER),
         }
     };
-    let queue = Arc::clone(open.target.queue());
+    let queue = Arc::clone(open.seat.target.queue());
     // Goes on when the caller is gone: what he has acknowledged, he has.
     let settled = tokio::spawn(async move { queue.settle(&delivery, &verdict).await }).await;
     match settled {
@@ -306,7 +293,7 @@ async fn start_receive(
     let action = action_of(request).ok_or(MqStatus::MQ_ERROR_INVALID_PARAMETER)?;
     let limits = manager.options.limits;
     let wait = Duration::from_millis(request.timeout.into()).min(limits.wait);
-    let deadline = Instant::now() + wait;
+    let deadline = deadline(wait);
     let receives = matches!(
         action,
         Action::Receive | Action::ReceiveAt(_) | Action::ReceiveLookup(_) | Action::Unsupported
@@ -318,29 +305,18 @@ async fn start_receive(
         Action::Unsupported => return Err(MqStatus::MQ_ERROR_OPERATION_NOT_SUPPORTED_BY_REMOTE_COMPUTER),
         Action::Receive => return receive(manager, open, request, deadline, None).await,
         Action::ReceiveAt(cursor) => {
-            let position =
-                open.state().cursors.get(&cursor).cloned().ok_or(MqStatus::STATUS_INVALID_HANDLE)?;
-            let id = position.current().ok_or(MqStatus::MQ_ERROR_ILLEGAL_CURSOR_ACTION)?;
+            let id = open.seat.at(cursor)?;
             return receive(manager, open, request, deadline, Some(id)).await;
         }
         Action::ReceiveLookup(lookup) => {
-            let id = open.target.served.message(lookup).ok_or(MqStatus::MQ_ERROR_MESSAGE_NOT_FOUND)?;
+            let id = open.seat.target.served.message(lookup).ok_or(MqStatus::MQ_ERROR_MESSAGE_NOT_FOUND)?;
             return receive(manager, open, request, deadline, Some(id)).await;
         }
-        Action::Peek => peek(open, deadline).await?,
-        Action::PeekCursor { cursor, advance } => peek_at(open, cursor, advance, deadline).await?,
+        Action::Peek => open.seat.peek(deadline).await?,
+        Action::PeekCursor { cursor, advance } => open.seat.peek_at(cursor, advance, deadline).await?,
         Action::PeekLookup(lookup, step) => peek_lookup(open, lookup, step).await?,
     };
     answer(manager, open, &received, request.max_body_size)
-}
-
-/// A failure of the queue itself.
-fn failed(error: QueueError) -> MqStatus {
-    match error {
-        QueueError::NotFound(_) => MqStatus::MQ_ERROR_MESSAGE_NOT_FOUND,
-        QueueError::Unsupported(_) => MqStatus::MQ_ERROR_OPERATION_NOT_SUPPORTED_BY_REMOTE_COMPUTER,
-        _ => MqStatus::MQ_ERROR_SERVICE_NOT_AVAILABLE,
-    }
 }
 
 fn answer(
@@ -349,8 +325,8 @@ fn answer(
     received: &Received,
     max_body_size: u32,
 ) -> Result<StartReceiveResponse, MqStatus> {
-    let lookup = open.target.served.lookup_id(received.id);
-    let name = manager.format_name(&open.target.served);
+    let lookup = open.seat.target.served.lookup_id(received.id);
+    let name = manager.format_name(&open.seat.target.served);
     let packed = pack(received, &name).map_err(|_| MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)?;
     let sections = sections(&packed, max_body_size);
     Ok(StartReceiveResponse {
@@ -370,7 +346,7 @@ async fn receive(
     deadline: Instant,
     only: Option<comqc_session::MessageId>,
 ) -> Result<StartReceiveResponse, MqStatus> {
-    if open.target.place != Place::Main {
+    if open.seat.target.place != Place::Main {
         return Err(MqStatus::MQ_ERROR_OPERATION_NOT_SUPPORTED_BY_REMOTE_COMPUTER);
     }
     let request_id = request.request_id;
@@ -390,7 +366,7 @@ async fn receive(
     }
     let mut waiting = Waiting { open, request_id, over: false };
     let delivery = tokio::select! {
-        delivery = open.target.queue().receive(deadline.saturating_duration_since(Instant::now())) => delivery,
+        delivery = open.seat.target.queue().receive(deadline.saturating_duration_since(Instant::now())) => delivery,
         _ = cancelled.changed() => {
             waiting.over = true;
             return Err(MqStatus::MQ_ERROR_OPERATION_CANCELLED);
@@ -398,7 +374,8 @@ async fn receive(
     };
     let delivery = delivery.map_err(failed)?.ok_or(MqStatus::MQ_ERROR_IO_TIMEOUT)?;
     if only.is_some_and(|only| only != delivery.received.id) {
-        open.give_back(delivery);
+        // Before the answer, so that whoever looks next sees it. Should it fail, the lock ends with the delivery.
+        let _ = open.seat.target.queue().settle(&delivery, &Verdict::Return).await;
         return Err(MqStatus::MQ_ERROR_OPERATION_NOT_SUPPORTED_BY_REMOTE_COMPUTER);
     }
     let answer = match answer(manager, open, &delivery.received, request.max_body_size) {
@@ -425,70 +402,13 @@ async fn receive(
             late.give_back(delivery);
         }
     });
-    state.pending.insert(request_id, Pending::Held(delivery, timer.abort_handle()));
+    state.pending.insert(request_id, Pending::Held(Box::new(delivery), timer.abort_handle()));
     waiting.over = true;
     Ok(answer)
 }
 
-/// Asks again, less and less often, until there is something or time is over.
-async fn look<T, F: Future<Output = Result<Option<T>, MqStatus>>>(
-    deadline: Instant,
-    mut look: impl FnMut() -> F,
-) -> Result<T, MqStatus> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if Instant::now() >= deadline {
-            return Err(MqStatus::MQ_ERROR_IO_TIMEOUT);
-        }
-        let _ = timeout_at(deadline, sleep(pause)).await;
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-    }
-}
-
-async fn peek(open: &Open, deadline: Instant) -> Result<Received, MqStatus> {
-    look(deadline, || async {
-        if open.state().closed {
-            return Err(MqStatus::MQ_ERROR_OPERATION_CANCELLED);
-        }
-        open.target.peek().await.map_err(failed)
-    })
-    .await
-}
-
-/// The message at a cursor. A new cursor stands before the first one.
-async fn peek_at(open: &Open, cursor: u32, advance: bool, deadline: Instant) -> Result<Received, MqStatus> {
-    look(deadline, || async {
-        let gone = MqStatus::STATUS_INVALID_HANDLE;
-        let mut position = open.state().cursors.get(&cursor).cloned().ok_or(gone)?;
-        let id = match position.current() {
-            Some(_) if advance => {
-                position.advance(&open.target).await.map_err(failed)?.map(|listed| listed.id)
-            }
-            Some(current) => Some(current),
-            None if advance => return Err(MqStatus::MQ_ERROR_ILLEGAL_CURSOR_ACTION),
-            None => position.advance(&open.target).await.map_err(failed)?.map(|listed| listed.id),
-        };
-        let Some(id) = id else { return Ok(None) };
-        let found = open.target.queue().peek(open.target.place, Some(id)).await;
-        match found {
-            Ok(Some(received)) => {
-                if let Some(place) = open.state().cursors.get_mut(&cursor) {
-                    *place = position;
-                }
-                Ok(Some(received))
-            }
-            Ok(None) | Err(QueueError::NotFound(_)) => Err(MqStatus::MQ_ERROR_MESSAGE_ALREADY_RECEIVED),
-            Err(error) => Err(failed(error)),
-        }
-    })
-    .await
-}
-
 async fn peek_lookup(open: &Open, lookup: u64, step: i8) -> Result<Received, MqStatus> {
-    let target = &open.target;
+    let target = &open.seat.target;
     let id = target.served.message(lookup).ok_or(MqStatus::MQ_ERROR_MESSAGE_NOT_FOUND)?;
     let id = match step {
         0 => Some(id),

@@ -116,7 +116,7 @@ impl QueueManager {
         self.queues.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    fn find(&self, name: &LocalName) -> Option<Arc<Served>> {
+    pub(crate) fn find(&self, name: &LocalName) -> Option<Arc<Served>> {
         self.queues.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
@@ -217,7 +217,11 @@ impl Service for QueueManager {
             || (client_protocol && (*interface == QMCOMM || *interface == QMCOMM2))
     }
 
-    fn minimum_level(&self, _: &SyntaxId, _: u16) -> AuthLevel {
+    fn minimum_level(&self, interface: &SyntaxId, opnum: u16) -> AuthLevel {
+        if *interface == QMCOMM && opnum == mqmp::opnum::GET_RTQM_SERVER_PORT {
+            // [MS-MQMP] 3.1.4.24: clients ask for the port before they log on.
+            return AuthLevel::NONE;
+        }
         self.options.minimum_level.max(AuthLevel::INTEGRITY)
     }
 

@@ -8,8 +8,8 @@ use comqc_session::{
     MessageId, PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, Timestamp,
 };
 use msmq_packet::{
-    AcknowledgmentFlags, DeliveryMode, INFINITE, MessageIdentifier, MessagePropertiesHeader, QueueName,
-    SecurityHeader, UserFlags, UserMessage,
+    AcknowledgmentFlags, DeliveryMode, INFINITE, MessageIdentifier, MessagePacket, MessagePropertiesHeader,
+    QueueName, SecurityHeader, UserFlags, UserMessage,
 };
 use remassist_core::{Decode as _, DecodeOptions, Encode as _, Limits};
 use uuid::Uuid;
@@ -37,32 +37,40 @@ pub struct PackError(String);
 /// # Errors
 /// For a message that is too large.
 pub fn pack(received: &Received, destination: &FormatName) -> Result<Packed, PackError> {
-    let message = user_message(received, destination);
-    let mut bytes = message.to_vec().map_err(|error| PackError(error.to_string()))?;
-    // The body stands before what rounds the last header up to 4.
-    let rounding = message
-        .properties
-        .body
-        .len()
-        .saturating_add(message.properties.label.as_bytes().len())
-        .saturating_add(message.properties.extension.len())
+    let packet = MessagePacket::new(user_message(received, destination), None);
+    let bytes = packet.to_vec().map_err(|error| PackError(error.to_string()))?;
+    // The body ends before what rounds its header up to 4; that, and the extension, is all that follows.
+    let properties = &packet.message.properties;
+    let rounding = [properties.body.len(), properties.label.as_bytes().len(), properties.extension.len()]
+        .into_iter()
+        .fold(0, usize::wrapping_add)
         .wrapping_neg()
         & 3;
-    let end = bytes.len().saturating_sub(rounding);
-    let body = end.saturating_sub(message.properties.body.len())..end;
-    bytes.extend(trailers());
+    let behind = packet.extension.as_ref().map_or(0, |_| EXTENSION_LEN).saturating_add(rounding);
+    let end = bytes.len().saturating_sub(behind);
+    let body = end.saturating_sub(properties.body.len())..end;
     Ok(Packed { bytes, body })
 }
 
-/// A message packet as a message. What a sender claims of himself stays a claim.
+/// ExtensionHeader, SubqueueHeader and ExtendedAddressHeader ([MS-MQRR] 2.2.5.2, 2.2.5.3, 2.2.5.5).
+const EXTENSION_LEN: usize = 12 + 148 + 28;
+
+/// A message packet as a message. What a sender claims of himself stays a claim. Of a message that came over HTTP the body is
+/// that of its properties; headers of SRMP are not looked into.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn unpack(packet: &[u8]) -> Result<Received, PackError> {
     let limits = Limits::DEFAULT.with_message(MAX_MESSAGE.saturating_add(4096)).with_string(MAX_MESSAGE);
     let options = DecodeOptions::TOLERANT.with_limits(limits);
-    let message = UserMessage::decode_with(packet, &options).map_err(|error| PackError(error.to_string()))?;
-    Ok(received(message.value))
+    let packet =
+        MessagePacket::decode_with(packet, &options).map_err(|error| PackError(error.to_string()))?.value;
+    let source = packet.source();
+    let mut received = received(packet.message);
+    if let Some(source) = source {
+        received.sender.description = source.to_string();
+    }
+    Ok(received)
 }
 
 /// Seconds of a time, for a header.
@@ -199,11 +207,4 @@ fn received(message: UserMessage<'_>) -> Received {
         failures: 0,
         abandoned: 0,
     }
-}
-
-/// ExtensionHeader, SubqueueHeader and ExtendedAddressHeader ([MS-MQRR] 2.2.5.2, 2.2.5.3, 2.2.5.5) that say nothing: sizes and
-/// the flags SQ and EA, zeros otherwise.
-fn trailers() -> impl Iterator<Item = u8> {
-    let words = |head: u32, zeros: usize| head.to_le_bytes().into_iter().chain(std::iter::repeat_n(0, zeros));
-    words(12, 0).chain(words(176, 0)).chain(words(0x12, 0)).chain(words(148, 144)).chain(words(28, 24))
 }
