@@ -5,5 +5,7 @@
 mod client_protocol;
 mod hostile;
 mod management;
+mod peers;
+mod relay;
 mod remote_read;
 mod setup;

@@ -45,7 +45,7 @@ pub(crate) fn accounts() -> MemoryAccounts {
         .fold(MemoryAccounts::new(), |accounts, user| accounts.with(Some("DOM"), user, &password(user)))
 }
 
-fn password(user: &str) -> String {
+pub(crate) fn password(user: &str) -> String {
     format!("{user}'s password")
 }
 

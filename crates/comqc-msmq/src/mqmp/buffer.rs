@@ -156,7 +156,6 @@ wires! {
 
 /// uTransferType u32, again as the discriminant of the union, then its arm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one of them is in each call")]
 pub enum Transfer {
     /// CACTB_SEND, 0.
     Send(SendArm),
