@@ -9,3 +9,4 @@ mod peers;
 mod relay;
 mod remote_read;
 mod setup;
+mod vectors;

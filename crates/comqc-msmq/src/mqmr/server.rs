@@ -129,7 +129,7 @@ async fn of_queue(
         // Of outgoing queues, which there are none of.
         queue::NEXTHOPS..=queue::CONNECTION_HISTORY => PropVariant::Null,
         queue::SUBQUEUE_COUNT => PropVariant::Ui4(0),
-        queue::SUBQUEUE_NAMES => PropVariant::VectorLpwstr(Vec::new()),
+        queue::SUBQUEUE_NAMES => PropVariant::texts([]),
         _ => return Err(MqStatus::MQ_ERROR_ILLEGAL_PROPID),
     })
 }

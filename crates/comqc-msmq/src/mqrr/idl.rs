@@ -218,7 +218,7 @@ impl SectionType {
 
 /// SectionBuffer ([MS-MQRR] 2.2.6): SectionBufferType u16, SectionSizeAlloc u32, SectionSize u32, pSectionBuffer.
 ///
-/// Decoding fails where SectionSize is not the size of the buffer, or SectionSizeAlloc is smaller.
+/// Decoding fails where SectionSize is not the size of the buffer, SectionSizeAlloc is smaller, or there is no buffer.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct SectionBuffer {
     /// SectionBufferType.
@@ -242,8 +242,8 @@ static SIZE: At = At::new("[MS-MQRR]", "2.2.6", "SectionBuffer", "SectionSize");
 static BUFFER: At = At::new("[MS-MQRR]", "2.2.6", "SectionBuffer", "pSectionBuffer");
 
 impl<'a> Ndr<'a> for SectionBuffer {
-    /// Type, SectionSizeAlloc, SectionSize, where that stood, whether a buffer follows.
-    type Head = (SectionType, u32, u32, usize, bool);
+    /// Type, SectionSizeAlloc, SectionSize, and where that stood.
+    type Head = (SectionType, u32, u32, usize);
     const ALIGN: usize = 4;
 
     fn head(r: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self::Head, DecodeError> {
@@ -258,13 +258,14 @@ impl<'a> Ndr<'a> for SectionBuffer {
                 let kind = DecodeErrorKind::OutOfBounds { got: size.into(), max: usize_from(alloc) };
                 return Err(DecodeError::new(offset, &SIZE, kind));
             }
-            Ok((kind, alloc, size, offset, r.referent(&BUFFER)?))
+            r.reference(&BUFFER)?;
+            Ok((kind, alloc, size, offset))
         })
     }
 
     fn tail(head: Self::Head, r: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
-        let (kind, size_alloc, size, offset, points) = head;
-        let bytes = if points { r.value::<Octets>(&BUFFER)?.0 } else { Vec::new() };
+        let (kind, size_alloc, size, offset) = head;
+        let bytes = r.value::<Octets>(&BUFFER)?.0;
         if bytes.len() != usize_from(size) {
             let kind = DecodeErrorKind::OutOfBounds { got: size.into(), max: bytes.len() };
             return Err(DecodeError::new(offset, &SIZE, kind));

@@ -23,14 +23,14 @@ macro_rules! variants {
         counted { $($(#[$c_doc:meta])* $counted:ident($c_type:ty) = $c_vt:literal, $len:expr;)* }
     ) => {
         /// PROPVARIANT ([MS-MQMQ] 2.2.13.1): vt u16, reserved u8, u8 and u32, vt again as the discriminant of the union, then its
-        /// arm; aligned to 8. A null pointer is a deviation nowhere: it is `None`, or an array of none.
+        /// arm; aligned to 8. A null pointer is `None`.
         #[non_exhaustive]
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum PropVariant {
             $($(#[$e_doc])* $empty,)*
             $($(#[$n_doc])* $number($n_type),)*
             $($(#[$p_doc])* $pointer(Option<$p_type>),)*
-            $($(#[$c_doc])* $counted($c_type),)*
+            $($(#[$c_doc])* $counted(Option<$c_type>),)*
         }
 
         /// What stands in place.
@@ -79,9 +79,9 @@ macro_rules! variants {
             fn array(vt: u16, count: u32, points: bool, offset: usize, r: &mut Reader<'_, '_>) -> Result<Self, DecodeError> {
                 let (value, len) = r.nested(&VALUE, |r| Ok(match vt {
                     $($c_vt => {
-                        let value: $c_type = if points { r.value(&VALUE)? } else { Default::default() };
+                        let value: Option<$c_type> = points.then(|| r.value(&VALUE)).transpose()?;
                         let len: fn(&$c_type) -> usize = $len;
-                        let len = len(&value);
+                        let len = value.as_ref().map_or(0, len);
                         (Self::$counted(value), len)
                     })*
                     _ => (Self::Empty, 0),
@@ -99,9 +99,8 @@ macro_rules! variants {
                     $(Self::$pointer(value) => w.referent(value.is_some()),)*
                     $(Self::$counted(value) => {
                         let len: fn(&$c_type) -> usize = $len;
-                        let len = len(value);
-                        w.len(len, at);
-                        w.referent(len > 0);
+                        w.len(value.as_ref().map_or(0, len), at);
+                        w.referent(value.is_some());
                     })*
                 }
             }
@@ -111,12 +110,7 @@ macro_rules! variants {
                     $(Self::$empty => {})*
                     $(Self::$number(_) => {})*
                     $(Self::$pointer(value) => if let Some(value) = value { w.value(value, at) },)*
-                    $(Self::$counted(value) => {
-                        let len: fn(&$c_type) -> usize = $len;
-                        if len(value) > 0 {
-                            w.value(value, at);
-                        }
-                    })*
+                    $(Self::$counted(value) => if let Some(value) = value { w.value(value, at) },)*
                 }
             }
         }
@@ -194,7 +188,7 @@ impl PropVariant {
     /// Texts.
     #[must_use]
     pub fn texts(texts: impl IntoIterator<Item = String>) -> Self {
-        Self::VectorLpwstr(texts.into_iter().map(|text| Some(Text(text))).collect())
+        Self::VectorLpwstr(Some(texts.into_iter().map(|text| Some(Text(text))).collect()))
     }
 
     /// The text, where it is one.
@@ -210,7 +204,9 @@ impl PropVariant {
     #[must_use]
     pub fn as_texts(&self) -> Option<Vec<&str>> {
         match self {
-            Self::VectorLpwstr(texts) => Some(texts.iter().flatten().map(|text| text.0.as_str()).collect()),
+            Self::VectorLpwstr(texts) => {
+                Some(texts.iter().flatten().flatten().map(|text| text.0.as_str()).collect())
+            }
             _ => None,
         }
     }

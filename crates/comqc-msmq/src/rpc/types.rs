@@ -39,8 +39,9 @@ impl<'a> Ndr<'a> for Text {
     const ALIGN: usize = 4;
     fn head(r: &mut Reader<'_, 'a>, at: &'static At) -> Result<Self, DecodeError> {
         let text = WideString::head(r, at)?;
-        let rule = DecodeErrorKind::Rule("a string is not well-formed UTF-16");
-        text.0.before_nul().to_text().map(Self).map_err(|_| r.error(at, rule))
+        let rule = DecodeErrorKind::Rule("a string is not well-formed UTF-16 with a NUL at its end only");
+        let whole = Some(&text.0).filter(|text| text.is_terminated());
+        whole.and_then(|text| text.before_nul().to_text().ok()).map(Self).ok_or_else(|| r.error(at, rule))
     }
     fn tail(head: Self, _: &mut Reader<'_, 'a>, _: &'static At) -> Result<Self, DecodeError> {
         Ok(head)
