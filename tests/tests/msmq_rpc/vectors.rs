@@ -268,6 +268,134 @@ fn variants_in_variants_end_somewhere() {
     assert!(Stub::<PropVariant>::decode(&bytes).is_err());
 }
 
+/// Number of each type in the oracle `msmq_rpc_stub`.
+const TYPES: &[(&str, u8)] = &[
+    ("OpenQueueRequest", 0),
+    ("OpenQueueResponse", 1),
+    ("StartReceiveRequest", 3),
+    ("StartReceiveResponse", 4),
+    ("EndReceiveRequest", 5),
+    ("GetInfoRequest", 6),
+    ("GetInfoResponse", 7),
+    ("ActionRequest", 8),
+    ("mqmp::OpenQueueRequest", 10),
+    ("SendMessageRequest", 19),
+    ("ReceiveMessageRequest", 21),
+];
+
+/// `RPC_SEEDS=1 cargo test` writes the seeds of the fuzz targets again.
+#[test]
+fn seeds_of_the_fuzz_targets_are_the_rows() {
+    let table: Vec<Value> = serde_json::from_str(include_str!("../../vectors/comqc-msmq/rpc.json")).unwrap();
+    let mut seeds = BTreeMap::new();
+    for row in &table {
+        let (name, kind) = (row["name"].as_str().unwrap(), row["type"].as_str().unwrap());
+        let number = TYPES.iter().find(|(name, _)| *name == kind).unwrap().1;
+        let bytes = [&[number][..], &from_hex(row["hex"].as_str().unwrap()).unwrap()].concat();
+        seeds.insert(format!("msmq_rpc_stub/{}", name.replace(", ", "-").replace(' ', "_")), bytes);
+    }
+    for (name, calls) in conversations() {
+        let bytes = calls.iter().flat_map(|(choice, stub)| {
+            let length = u16::try_from(stub.len()).unwrap().to_le_bytes();
+            [&[*choice, length[0], length[1]], &stub[..]].concat()
+        });
+        seeds.insert(format!("msmq_rpc_server/{name}"), bytes.collect());
+    }
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    for (name, bytes) in seeds {
+        let file = corpus.join(&name);
+        if std::env::var_os("RPC_SEEDS").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, &bytes).unwrap();
+        }
+        assert_eq!(std::fs::read(file).unwrap(), bytes, "{name}");
+    }
+}
+
+/// Calls of the oracle `msmq_rpc_server`, whose queue is `PRIVATE$\\q` with three messages.
+fn conversations() -> Vec<(&'static str, Vec<(u8, Vec<u8>)>)> {
+    fn stub<T: for<'a> Ndr<'a>>(value: T) -> Vec<u8> {
+        Stub::new(value).to_vec().unwrap()
+    }
+    let any = ContextHandle { attributes: 0xFE, id: Uuid::nil() };
+    let queue = || QueueFormat::direct("OS:box\\private$\\q");
+    let open = || (2, stub(OpenQueueRequest { queue: queue(), access: 1, ..Default::default() }));
+    let start = |action, cursor, request_id| {
+        let max_body_size = 10;
+        (
+            7,
+            stub(StartReceiveRequest {
+                context: any,
+                action,
+                cursor,
+                request_id,
+                max_body_size,
+                ..Default::default()
+            }),
+        )
+    };
+    let end = |ack, request_id| (9, stub(EndReceiveRequest { context: any, ack, request_id }));
+    let bare = |opnum| (opnum, stub(any));
+    let info = |object, properties: &[u32]| {
+        let values = vec![PropVariant::Null; properties.len()];
+        let count = u32::try_from(properties.len()).unwrap();
+        (0x40, stub(GetInfoRequest { object, count, properties: properties.into(), values }))
+    };
+    let internal = |access| {
+        (
+            0x80 | 19,
+            stub(mqmp::OpenQueueRequest {
+                queue: queue(),
+                access,
+                client_name: "c".into(),
+                ..Default::default()
+            }),
+        )
+    };
+    let rows = rows();
+    // Behind the handle, or the number of the queue.
+    let with = |name: &str, len: usize| {
+        let mut bytes = rows[name].clone();
+        bytes[..len].fill(0);
+        bytes[0] = 0xFE;
+        bytes
+    };
+    vec![
+        (
+            "receive",
+            vec![open(), start(0, 0, 1), end(1, 1), start(0, 0, 2), end(2, 2), start(0, 0, 3), bare(3)],
+        ),
+        (
+            "peek",
+            vec![
+                open(),
+                bare(4),
+                start(0x8000_0000, 1, 0),
+                start(0x8000_0001, 1, 0),
+                start(0, 1, 5),
+                bare(6),
+            ],
+        ),
+        (
+            "manage",
+            vec![
+                info(MgmtObject::Machine(0), &[1, 2, 3, 4, 5, 6]),
+                info(MgmtObject::Queue(Some(queue())), &[1, 7, 27]),
+            ],
+        ),
+        ("send", vec![internal(2), (0xC0 | 1, with("rpc_ACSendMessageEx", 20)), bare(0x80 | 20)]),
+        (
+            "use",
+            vec![
+                internal(1),
+                (0xC0 | 2, with("rpc_ACReceiveMessageEx", 4)),
+                bare(0x80 | 27),
+                bare(0x80 | 20),
+            ],
+        ),
+    ]
+}
+
 #[test]
 fn names_of_results_are_those_of_the_specification() {
     for (status, name) in [

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::buffer::CreateRemoteCursor;
 use super::idl::*;
-use super::message::{received, sizes, to_measure, to_receive, to_send};
+use super::message::{read_received, sizes, to_measure, to_receive, to_send};
 use crate::mqrr::action;
 use crate::rpc::{
     ContextHandle, Endpoint, MqStatus, PropVariant, QueueFormat, RpcError, StatusOnly, Text, connect, done,
@@ -256,7 +256,7 @@ impl QueueManagerClient {
         let buffer = to_receive(action, cursor, timeout, body, extension);
         let request = ReceiveMessageRequest { qm_context: queue.context, buffer };
         let Some(answer) = self.ask_receive(&request).await? else { return Ok(None) };
-        let message = received(&answer.buffer);
+        let message = read_received(&answer.buffer);
         message
             .map(Some)
             .ok_or(RpcError::Wrong { call: RECEIVE, reason: "a property of the message is missing" })

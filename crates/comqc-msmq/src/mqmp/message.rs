@@ -352,8 +352,9 @@ pub(super) fn sizes(buffer: &CacTransferBufferV2) -> (u32, u32) {
     (buffer.old.body_size.unwrap_or_default(), buffer.old.extension_size.unwrap_or_default())
 }
 
-/// The message of a transfer buffer that was filled.
-pub(super) fn received(buffer: &CacTransferBufferV2) -> Option<Received> {
+/// The message of a transfer buffer that was filled; `None` where a property is missing or its array is too small.
+#[must_use]
+pub fn read_received(buffer: &CacTransferBufferV2) -> Option<Received> {
     let old = &buffer.old;
     let Transfer::Receive(arm) = &old.transfer else { return None };
     let (body_size, extension_size) = sizes(buffer);

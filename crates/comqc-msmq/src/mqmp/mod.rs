@@ -20,4 +20,5 @@ pub use buffer::{
 };
 pub use client::{OpenQueue, QueueManagerClient, ReceiveFrom};
 pub use idl::*;
+pub use message::read_received;
 pub(crate) use server::Server;
