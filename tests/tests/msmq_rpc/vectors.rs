@@ -352,6 +352,7 @@ fn conversations() -> Vec<(&'static str, Vec<(u8, Vec<u8>)>)> {
             }),
         )
     };
+    let cursor = || (0xC0 | 3, stub((any, mqmp::CreateRemoteCursor::default())));
     let rows = rows();
     // Behind the handle, or the number of the queue.
     let with = |name: &str, len: usize| {
@@ -388,6 +389,11 @@ fn conversations() -> Vec<(&'static str, Vec<(u8, Vec<u8>)>)> {
             "use",
             vec![
                 internal(1),
+                // The row has the cursor 4.
+                cursor(),
+                cursor(),
+                cursor(),
+                cursor(),
                 (0xC0 | 2, with("rpc_ACReceiveMessageEx", 4)),
                 bare(0x80 | 27),
                 bare(0x80 | 20),
