@@ -10,7 +10,7 @@ use comqc_msmq::session::{
 };
 use comqc_msmq::sqlite::{SqliteQueue, Store};
 use comqc_msmq::{Place, QueueError};
-use rpc_net::{ConnectOptions, Error, ServerOptions, Status};
+use rpc_net::{ConnectOptions, Error, Status};
 use uuid::{Uuid, uuid};
 
 use crate::setup::{House, credentials, message, options};
@@ -63,7 +63,8 @@ async fn what_is_sent_is_received_with_all_its_properties() {
     let house = House::new().await;
     let (sue, to) = opened(&house, "sue", access::SEND).await;
     let (bob, from) = opened(&house, "bob", access::RECEIVE).await;
-    for message in [message("one"), with_everything(), QueueMessage::default()] {
+    let large = QueueMessage { body: vec![7; 1 << 20].into(), ..message("large") };
+    for message in [message("one"), with_everything(), QueueMessage::default(), large] {
         let id = sue.send(to, &message).await.unwrap();
         assert_eq!(house.orders().peek(Place::Main, None).unwrap().unwrap().message, message);
         let peeked = bob.peek(from, ReceiveFrom::First, TIMEOUT).await.unwrap().unwrap();
@@ -169,7 +170,7 @@ async fn the_port_is_told_to_anybody_and_nothing_else() {
 async fn the_interfaces_are_off_unless_they_are_wanted() {
     let mut off = options();
     off.client_protocol = false;
-    let house = House::with(off, ServerOptions::default(), |manager| manager).await;
+    let house = House::with(off, |manager| manager).await;
     let ann = credentials("ann");
     let client = QueueManagerClient::connect("127.0.0.1", Some(house.port()), &ann, "tests").await;
     assert!(matches!(client, Err(RpcError::Rpc { call: "bind", error: Error::Refused(_) })));
@@ -210,9 +211,7 @@ async fn queues_are_created_and_deleted_where_that_is_configured() {
     let store = Store::open(folder.path().join("new.db")).unwrap();
     let mut small = options();
     small.limits.queues = 3;
-    let house =
-        House::with(small, ServerOptions::default(), |manager| manager.with_factory(Arc::new(Queues(store))))
-            .await;
+    let house = House::with(small, |manager| manager.with_factory(Arc::new(Queues(store)))).await;
     let (ann, bob) = (client(&house, "ann").await, client(&house, "bob").await);
     let denied = MqStatus::MQ_ERROR_ACCESS_DENIED;
     assert_eq!(refused(bob.create_queue(path, "", false).await), denied);

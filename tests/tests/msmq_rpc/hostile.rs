@@ -3,7 +3,7 @@
 use comqc_msmq::mqmr::{Management, MgmtObject};
 use comqc_msmq::mqrr::{MQ_DENY_SHARE, PEEK_ACCESS, RECEIVE_ACCESS, RemoteRead, StartReceive, action};
 use comqc_msmq::rpc::{ContextHandle, MqStatus, QueueFormat, RpcError};
-use rpc_net::{AuthLevel, ConnectOptions, Error, ServerOptions, Status};
+use rpc_net::{AuthLevel, ConnectOptions, Error, Status};
 use uuid::Uuid;
 
 use crate::setup::{House, credentials, options};
@@ -35,7 +35,7 @@ async fn nobody_and_the_badly_protected_are_refused() {
     // Integrity where it is configured, and never less.
     let mut integrity = options();
     integrity.minimum_level = AuthLevel::NONE;
-    let house = House::with(integrity, ServerOptions::default(), |manager| manager).await;
+    let house = House::with(integrity, |manager| manager).await;
     let mut weak = credentials("ann");
     weak.level = AuthLevel::INTEGRITY;
     assert!(open(&connected(&house, &weak).await, ORDERS, 1, 0).await.is_ok());
@@ -152,7 +152,7 @@ async fn more_than_the_limits_is_refused() {
     let mut small = options();
     (small.limits.handles, small.limits.handles_per_caller) = (3, 2);
     (small.limits.cursors, small.limits.pending) = (1, 1);
-    let house = House::with(small, ServerOptions::default(), |manager| manager).await;
+    let house = House::with(small, |manager| manager).await;
     let full = MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES;
     let (ann, bob) =
         (connected(&house, &credentials("ann")).await, connected(&house, &credentials("bob")).await);

@@ -2,7 +2,6 @@
 
 use comqc_msmq::mqmr::{Management, MgmtObject, QueueInfo, machine, queue};
 use comqc_msmq::rpc::{MqStatus, PropVariant, QueueFormat};
-use rpc_net::ServerOptions;
 
 use crate::setup::{House, credentials, options};
 
@@ -76,7 +75,7 @@ async fn actions_are_refused_unless_they_are_wanted() {
     assert_eq!(status(&house, "ann", machine(), "TIDY").await, denied);
     let mut options = options();
     options.actions = true;
-    let house = House::with(options, ServerOptions::default(), |manager| manager).await;
+    let house = House::with(options, |manager| manager).await;
     house.fill(&["one"]);
     assert_eq!(status(&house, "ann", machine(), "tidy").await, Ok(()));
     // The text of 3.1.4.2 would have all queues purged.

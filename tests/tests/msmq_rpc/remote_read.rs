@@ -10,7 +10,7 @@ use comqc_msmq::rpc::{ContextHandle, MqStatus, QueueFormat, RpcError, map};
 use comqc_msmq::session::{DeadReason, Verdict};
 use comqc_msmq::sqlite::{SqliteQueue, Store};
 use comqc_msmq::{Place, Queue, QueueError};
-use rpc_net::{ServerOptions, Status};
+use rpc_net::Status;
 use uuid::Uuid;
 
 use crate::setup::{House, SOON, credentials, message, options};
@@ -74,7 +74,7 @@ async fn a_lock_ends_with_its_connection() {
 async fn what_nobody_acknowledges_is_given_back_in_time() {
     let mut options = options();
     options.limits.acknowledge_within = Duration::from_millis(1);
-    let house = House::with(options, ServerOptions::default(), |manager| manager).await;
+    let house = House::with(options, |manager| manager).await;
     house.fill(&["one"]);
     let (read, context) = opened(&house, "bob").await;
     let request =
@@ -263,6 +263,18 @@ async fn a_queue_is_opened_again_after_its_connection() {
     let again = queue.receive(SOON).await.unwrap().unwrap();
     assert_eq!(again.received.id, delivery.received.id);
     queue.settle(&again, &Verdict::Done).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_largest_message_comes_through() {
+    let house = House::new().await;
+    let mut large = message("one");
+    large.body = vec![7; comqc_msmq::MAX_MESSAGE - 1024].into();
+    house.orders().send(&large).unwrap();
+    let queue = remote(&house, "bob");
+    let delivery = queue.receive(SOON).await.unwrap().unwrap();
+    assert_eq!(delivery.received.message, large);
+    queue.settle(&delivery, &Verdict::Done).await.unwrap();
 }
 
 #[tokio::test]

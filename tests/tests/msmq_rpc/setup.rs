@@ -55,12 +55,11 @@ pub(crate) fn credentials(user: &str) -> ConnectOptions {
 
 impl House {
     pub(crate) async fn new() -> Self {
-        Self::with(options(), ServerOptions::default(), |manager| manager).await
+        Self::with(options(), |manager| manager).await
     }
 
     pub(crate) async fn with(
         options: ManagerOptions,
-        server: ServerOptions,
         change: impl FnOnce(QueueManager) -> QueueManager,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -76,7 +75,8 @@ impl House {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (accounts, audit) = (Arc::new(accounts()), Arc::new(NoAudit));
-        let server = Server::serve(vec![listener], Arc::clone(&manager), accounts, audit, server).unwrap();
+        let limits = manager.server_options();
+        let server = Server::serve(vec![listener], Arc::clone(&manager), accounts, audit, limits).unwrap();
         Self { manager, store, server, _folder: folder }
     }
 

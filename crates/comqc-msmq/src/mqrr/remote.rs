@@ -272,7 +272,9 @@ impl Queue for RemoteQueue {
         loop {
             let line = inner.line().await?;
             let left = wait.saturating_sub(begun.elapsed());
-            let slice = u32::try_from(left.min(inner.options.slice).as_millis()).unwrap_or(u32::MAX);
+            // The answer has to come before the call's own time is over.
+            let longest = inner.options.slice.min(inner.options.connect.call_timeout.mul_f32(0.5));
+            let slice = u32::try_from(left.min(longest).as_millis()).unwrap_or(u32::MAX);
             let request_id = inner.next_request();
             let mut request = Request { line: line.clone(), request_id, over: false };
             let asked = StartReceive {

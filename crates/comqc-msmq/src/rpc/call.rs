@@ -11,7 +11,7 @@ use crate::{MAX_MESSAGE, QueueError};
 static STUB: At = At::new("[C706]", "14.4", "stub data", "");
 
 /// Stub data of one call: a whole message, and what stands around it.
-const MAX_STUB: usize = MAX_MESSAGE + (64 << 10);
+pub(crate) const MAX_STUB: usize = MAX_MESSAGE + (64 << 10);
 const LIMITS: Limits = Limits::DEFAULT.with_message(MAX_STUB).with_string(MAX_MESSAGE).with_items(4096);
 
 /// Why a call did not do what it was for.

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use comqc_session::{
     Address, DirectName, DirectQueue, FormatName, LocalName, MachineQueue, Member, Name, QueueName,
 };
-use rpc_net::{AuthLevel, Caller, IncomingCall, Service, Status, SyntaxId};
+use rpc_net::{AuthLevel, Caller, IncomingCall, ServerOptions, Service, Status, SyntaxId};
 
 use super::access::{Access, Right};
+use super::call::MAX_STUB;
 use super::format::QueueFormat;
 use super::options::ManagerOptions;
 use super::served::{Served, ServedQueue, Target};
@@ -82,6 +83,16 @@ impl QueueManager {
     #[must_use]
     pub fn with_factory(self, factory: Arc<dyn QueueFactory>) -> Self {
         Self { factory: Some(factory), ..self }
+    }
+
+    /// Options of an RPC server for a queue manager: whole messages fit into its calls, and so many of them may wait for
+    /// messages as there may be open queues.
+    #[must_use]
+    pub fn server_options(&self) -> ServerOptions {
+        let mut options = ServerOptions::default();
+        options.rpc.max_stub = options.rpc.max_stub.max(MAX_STUB);
+        options.max_calls = options.max_calls.max(self.options.limits.handles);
+        options
     }
 
     /// Serves a queue, in place of one of the same name.
