@@ -12,9 +12,17 @@ mod filter;
 mod handler;
 mod listener;
 mod metrics;
+#[cfg(feature = "rpc")]
+pub mod mqmp;
+#[cfg(feature = "rpc")]
+pub mod mqmr;
+#[cfg(feature = "rpc")]
+pub mod mqrr;
 mod queue;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -33,6 +33,12 @@ pub trait Service: Send + Sync + 'static {
     /// Answers a call: with the stub data of the response, little-endian, or with the status of a fault. The future is
     /// dropped when the client gives the call up, when the connection ends, and when the server stops.
     fn call(&self, call: IncomingCall) -> impl Future<Output = Result<Vec<u8>, Status>> + Send;
+
+    /// A connection is over, and so are its calls: what it still holds is run down (\[C706\] 5.1.6). The number is
+    /// [`IncomingCall::connection`].
+    fn disconnected(&self, connection: u64) {
+        let _ = connection;
+    }
 }
 
 /// Who calls.

@@ -5,6 +5,7 @@ pub mod broker;
 pub mod damage;
 pub mod dcom;
 pub mod echo;
+pub mod heap_queue;
 pub mod laws;
 pub mod logon;
 pub mod measure;

@@ -12,6 +12,7 @@ mod dcom_novice;
 mod invitation;
 mod logon;
 mod msmq;
+mod msmq_rpc;
 mod msmq_session;
 mod ndr;
 mod rccommand;
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         invitation::ALL,
         logon::ALL,
         msmq::ALL,
+        msmq_rpc::ALL,
         msmq_session::ALL,
         ndr::ALL,
         rccommand::ALL,

@@ -3,6 +3,7 @@
 mod dcom;
 mod help;
 mod impacket;
+mod msmq;
 mod novice;
 mod offers;
 mod paint;
@@ -91,10 +92,11 @@ impl Options {
     }
 }
 
-/// Runs the scenarios, a failed one twice. Those of RDP, DCOM and queues do not need each other's peers.
+/// Runs the scenarios, a failed one twice. Those of RDP, DCOM, queues and MSMQ do not need each other's peers.
 pub fn interop(options: &Options) -> Result<Outcome> {
     let programs = Programs::build(options)?;
-    let outcomes = [rdp(options, &programs)?, dcom(options, programs)?, queue::queues(options)?];
+    let outcomes =
+        [rdp(options, &programs)?, dcom(options, programs)?, queue::queues(options)?, msmq::msmq(options)?];
     let told = outcomes.iter().map(|outcome| match outcome {
         Outcome::Passed(what) => what.clone(),
         Outcome::Skipped(why) => format!("SKIPPED: {why}"),

@@ -10,6 +10,7 @@ use tokio::task;
 use tokio::time::timeout;
 
 use super::address::SqliteAddress;
+use super::inbox::Inbox;
 use super::row::{self, OF_ID, int};
 use super::store::{Durability, Inner, Mode, Store};
 use crate::check::{check, check_carried};
@@ -146,6 +147,27 @@ impl StoredQueue {
         })?;
         self.inner().signal.tell();
         Ok(())
+    }
+
+    /// Takes a message of another queue once: [`forward`](Self::forward) and a note of its identifier in one commit, so that it
+    /// is not taken again when it comes again, even after it was played here. `false` when it was taken before. `source` is
+    /// the address of that queue; for how long notes are kept, [`Inbox::create`] tells.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn take_over(&self, source: &str, received: &Received) -> Result<bool, QueueError> {
+        check_carried(&received.message)?;
+        let new = self.inner().write(Durability::Disk, |tx| {
+            let inbox = Inbox::create(tx)?;
+            let new = inbox.note(tx, &format!("{source} > {}", self.name), received.id)?;
+            if new {
+                let Received { id, message, sender, sent, .. } = received;
+                row::insert(tx, self.id, message, Some(*id), sender, *sent)?;
+            }
+            Ok(new)
+        })?;
+        self.inner().signal.tell();
+        Ok(new)
     }
 
     /// The next message, under a lock; waits for one at most so long. See [`Queue::receive`].

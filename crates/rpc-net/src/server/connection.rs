@@ -118,7 +118,9 @@ pub(super) async fn run<S: Service>(
         active: now,
         progress: now,
     };
+    let service = Arc::clone(&connection.service);
     let why = connection.drive(stream, phase).await;
+    service.disconnected(ends.number);
     shared.audit.event(&AuditEvent::Disconnected { peer: ends.peer, why });
 }
 
@@ -169,6 +171,7 @@ impl<S: Service> Connection<S> {
             Reason::ConnectionLost | Reason::TimedOut => Duration::ZERO,
             _ => write_timeout,
         };
+        self.calls.shutdown().await;
         let _ = timeout(last, async {
             stream.write_all(&self.unsent).await?;
             stream.shutdown().await

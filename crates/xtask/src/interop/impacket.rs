@@ -46,6 +46,11 @@ impl Impacket {
         Some(Self { version: there()?, python })
     }
 
+    /// The interpreter that has it.
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// A script of ours, to which arguments are added.
     pub fn script(&self, name: &str) -> Command {
         let mut script = Command::new(&self.python);
