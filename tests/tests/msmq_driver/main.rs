@@ -1,0 +1,5 @@
+//! MSMQ on the wire: what is kept until another machine has it, and what is taken from others.
+
+mod common;
+mod incoming;
+mod outbox;
