@@ -6,6 +6,9 @@ mod error;
 mod handler;
 mod listener;
 mod metrics;
+#[cfg(feature = "msmq")]
+pub mod msmq;
+mod open;
 mod queue;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -18,6 +21,7 @@ pub use error::QueueError;
 pub use handler::{AsyncComponent, Components, Handler, Outcome};
 pub use listener::{Listener, ListenerOptions};
 pub use metrics::{Metrics, Snapshot};
+pub use open::{OpenOptions, open};
 pub use queue::{Counts, Delivery, Listed, Place, Queue};
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::RabbitQueue;

@@ -23,6 +23,8 @@ pub use inbox::{Inbox, Once, PlayError};
 #[cfg(feature = "msmq")]
 pub use incoming::{Arrival, Judged};
 #[cfg(feature = "msmq")]
+pub(crate) use outbox::step;
+#[cfg(feature = "msmq")]
 pub use outbox::{Fate, Outbox, Outgoing, OutgoingKey, OutgoingQueue, Progress, Transfer, TxNumber};
 pub use queue::{SqliteQueue, StoredQueue};
 pub use rusqlite;

@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use comqc_session::DirectName;
-use comqc_session::{DeadReason, MessageId, QueueMessage, Received, Sender, Timestamp};
+use comqc_session::{Address, DeadReason, DirectName, MessageId, QueueMessage, Received, Sender, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -140,7 +139,8 @@ impl Outbox {
     /// # Errors
     /// [`QueueError::Address`] where messages cannot be sent there, and those of the database.
     pub fn to(&self, destination: &DirectName) -> Result<OutgoingQueue, QueueError> {
-        if destination.is_read_only() {
+        let reachable = matches!(destination.address, Address::Os(_) | Address::Tcp(_));
+        if destination.is_read_only() || !reachable {
             return Err(QueueError::Address(format!("DIRECT={destination}: nothing can be sent there")));
         }
         let (inner, name) = (&self.store.inner, name_of(destination));

@@ -46,9 +46,27 @@ pub enum QueueCommand {
 /// Which queue.
 #[derive(Debug, Args)]
 pub struct QueueUrl {
-    /// The queue: sqlite:FILE?queue=NAME, or amqp://USER:PASSWORD@HOST/VHOST?queue=NAME.
+    /// The queue: sqlite:FILE?queue=NAME, amqp://USER:PASSWORD@HOST/VHOST?queue=NAME, or of a Windows machine
+    /// 'DIRECT=OS:HOST\private$\NAME' or 'DIRECT=TCP:ADDRESS\private$\NAME', of which this machine has what is on its way there.
     #[arg(long = "queue", value_name = "URL", value_parser = secret, env = "REMASSIST_QUEUE", hide_env_values = true)]
     pub url: Secret<String>,
+    #[command(flatten)]
+    pub outbox: OutboxArg,
+}
+
+/// Where messages to other machines are until they are there.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Queues of other machines")]
+pub struct OutboxArg {
+    /// The file with the messages that are on their way; outbox.db in the user's directory for state when left out.
+    #[arg(long, value_name = "FILE", env = "REMASSIST_OUTBOX")]
+    pub outbox: Option<PathBuf>,
+    /// For a queue that is not transactional. Those of COM+ are, as long as nobody has changed it.
+    #[arg(long)]
+    pub not_transactional: bool,
+    /// Send further messages before the first is acknowledged.
+    #[arg(long, conflicts_with = "not_transactional")]
+    pub pipelined: bool,
 }
 
 /// Never fails: a failure would be told with the password that a URL may hold.
@@ -122,6 +140,8 @@ pub struct RecordArgs {
     /// The queue to send it to; see `send`.
     #[arg(long = "queue", value_name = "URL", value_parser = secret, env = "REMASSIST_QUEUE", hide_env_values = true)]
     pub url: Option<Secret<String>>,
+    #[command(flatten)]
+    pub outbox: OutboxArg,
     #[command(flatten)]
     pub properties: PropertyArgs,
     /// Write the body into this file, or - for standard output.

@@ -44,12 +44,12 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
         per_message: args.per_message,
         tables,
     };
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let address = told::address(&*queue);
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let observed = Observed {
-        queue: Arc::clone(&queue.queue),
+        queue: Arc::clone(&queue),
         tell: move |received: &Received, verdict: &Verdict| {
             let tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
             let _nobody_prints_any_more = tell.send(event(received, verdict));

@@ -33,7 +33,7 @@ pub async fn record(args: &RecordArgs, out: &mut dyn Write) -> Result<(), Failur
         write(path, &message.body, out)?;
     }
     if let Some(url) = &args.url {
-        let queue = open::queue(url).await?;
+        let queue = open::queue(url, &args.outbox).await?;
         let id = send::one(&*queue, message.properties, message.body.to_vec()).await?;
         // Standard output may have the body already.
         if args.output.as_deref() != Some(Path::new("-")) {

@@ -19,7 +19,7 @@ pub async fn send(args: &SendArgs, out: &mut dyn Write) -> Result<(), Failure> {
     for file in args.files.iter().filter(|file| file.as_os_str() != "-") {
         body(file, args)?;
     }
-    let queue = open::queue(&args.queue.url).await?;
+    let queue = open::queue(&args.queue.url, &args.queue.outbox).await?;
     let bar = told::bar("sending", u64::try_from(args.files.len()).ok());
     for file in &args.files {
         let id = one(&*queue, properties.clone(), body(file, args)?).await?;
