@@ -1,0 +1,50 @@
+//! Acknowledgements to administration queues ([MS-MQQB] 3.1.7.15).
+
+use msmq_packet::{MessageClass, MessageIdentifier, QueueName, SecurityFlags, UserMessage};
+use uuid::Uuid;
+
+/// The message that tells the administration queue of `message` what became of it; `None` where it names no queue, or one
+/// that nobody finds without a directory.
+///
+/// It is on disk where `message` is; its CorrelationID is the identifier of `message`, its ResponseQueue the queue that
+/// `message` was for. A negative one brings the body back. `identifier` is a number of the own queue manager that no other
+/// message has, `sent_time` is Unix time in seconds.
+///
+/// It goes where its QueueManagerAddress says, or its direct name: over a session that is open to there, or a new one.
+#[must_use]
+pub fn administration_ack(
+    message: &UserMessage<'_>,
+    class: MessageClass,
+    identifier: MessageIdentifier,
+    sent_time: u32,
+) -> Option<UserMessage<'static>> {
+    let user = &message.user;
+    let private = |identifier: u32| QueueName::PrivateOnDestination { identifier };
+    let (address, destination) = match &user.admin_queue {
+        QueueName::PrivateOnSource { identifier } => (user.source_queue_manager, private(*identifier)),
+        QueueName::PrivateOnDestination { identifier } => (user.queue_manager_address, private(*identifier)),
+        QueueName::Private { queue_manager, identifier } => (*queue_manager, private(*identifier)),
+        QueueName::Direct(_) => (Uuid::nil(), user.admin_queue.clone().into_owned()),
+        _ => return None,
+    };
+    let response = match &user.destination_queue {
+        QueueName::PrivateOnDestination { identifier } => {
+            QueueName::Private { queue_manager: user.queue_manager_address, identifier: *identifier }
+        }
+        other => other.clone().into_owned(),
+    };
+    let mut ack = UserMessage::new(identifier, sent_time, destination)
+        .with_class(class)
+        .with_correlation(user.message_identifier())
+        .with_response_queue(response);
+    ack.user.queue_manager_address = address;
+    ack.user.set_delivery_mode(user.delivery_mode());
+    let positive = matches!(class, MessageClass::ACK_REACH_QUEUE | MessageClass::ACK_RECEIVE);
+    let encrypted = message.security.as_ref().is_some_and(|s| s.flags.contains(SecurityFlags::ENCRYPTED));
+    if !positive && !encrypted {
+        ack = ack
+            .with_body(message.properties.body.clone().into_owned())
+            .with_body_type(message.properties.body_type);
+    }
+    Some(ack)
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod administration;
+mod clock;
+mod expiry;
+mod incoming;
+mod io;
+mod numbers;
+mod outgoing;
+mod ping;
+mod resend;
+mod session;
+mod verdict;
+mod window;
+
+pub use administration::administration_ack;
+pub use expiry::Expiry;
+pub use incoming::{IncomingSequence, Order};
+pub use io::{AckRoute, Arrived, Event, Handle, Input, Misuse, Options, Output, Reason, Ticket};
+pub use numbers::{Numbers, Place, Sequence};
+pub use outgoing::{Delivery, Entry, Fate, Journaling, Next, Outgoing, Settled};
+pub use ping::{ping_answer, ping_request};
+pub use resend::ResendSchedule;
+pub use session::Session;
+pub use verdict::{
+    Decision, Facts, HISTORY_SECONDS, Removal, Room, Settlement, Target, Verdict, judge, removed,
+};
