@@ -21,11 +21,11 @@ pub use address::SqliteAddress;
 pub use handler::InTransaction;
 pub use inbox::{Inbox, Once, PlayError};
 #[cfg(feature = "msmq")]
-pub use incoming::{Arrival, Judged};
+pub use incoming::Arrival;
 #[cfg(feature = "msmq")]
 pub(crate) use outbox::step;
 #[cfg(feature = "msmq")]
-pub use outbox::{Fate, Outbox, Outgoing, OutgoingKey, OutgoingQueue, Progress, Transfer, TxNumber};
+pub use outbox::{Fate, Outbox, Outgoing, OutgoingKey, OutgoingQueue, Progress, Transfer};
 pub use queue::{SqliteQueue, StoredQueue};
 pub use rusqlite;
 pub use store::{Clock, Mode, Store, StoreOptions};

@@ -64,5 +64,5 @@ pub fn labels(waiting: &[Outgoing]) -> Vec<&str> {
 }
 
 pub fn numbers(waiting: &[Outgoing]) -> Vec<(u64, u32)> {
-    waiting.iter().map(|outgoing| outgoing.number.map(|n| (n.sequence, n.number)).unwrap()).collect()
+    waiting.iter().map(|outgoing| outgoing.place.map(|place| (place.id.0, place.number)).unwrap()).collect()
 }

@@ -3,3 +3,4 @@
 mod common;
 mod incoming;
 mod outbox;
+mod transfer;

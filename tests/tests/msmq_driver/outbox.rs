@@ -29,9 +29,9 @@ fn messages_wait_in_order_with_numbers_that_rise() {
     let waiting = waiting(&queue);
     assert_eq!(labels(&waiting), ["a", "b", "c"]);
     assert!(rising(&numbers(&waiting)));
-    assert!(waiting.iter().all(|outgoing| outgoing.number.unwrap().number == 1), "each its own sequence");
+    assert!(waiting.iter().all(|outgoing| outgoing.place.unwrap().number == 1), "each its own sequence");
     assert_eq!(waiting.iter().map(|outgoing| outgoing.received.id).collect::<Vec<_>>(), ids);
-    assert!(waiting.iter().all(|outgoing| outgoing.manager == ids[0].lineage));
+    assert!(waiting.iter().all(|outgoing| outgoing.id == outgoing.received.id));
     assert_eq!(numbers(&waiting)[0].0 >> 32, 1_700_000_000, "TimeStamp is the time of the first one");
 }
 
@@ -125,7 +125,7 @@ fn what_is_not_transactional_has_no_number_and_goes_by_priority() {
     }
     let waiting = waiting(&queue);
     assert_eq!(labels(&waiting), ["high", "low"]);
-    assert!(waiting.iter().all(|outgoing| outgoing.number.is_none()));
+    assert!(waiting.iter().all(|outgoing| outgoing.place.is_none()));
 }
 
 #[test]
@@ -193,6 +193,7 @@ fn a_message_that_is_sent_again_by_hand_has_a_new_number_and_its_old_identifier(
     assert_eq!(labels(&second), ["b", "a"]);
     assert!(rising(&numbers(&second)));
     assert_eq!(second[1].received.id, id);
+    assert_ne!(second[1].id, id, "the destination may have noted the old one when it refused it");
     assert_eq!(queue.count().unwrap().dead, 0);
     assert!(matches!(queue.move_to(Place::Main, id, Place::Retry(0)), Err(QueueError::Unsupported(_))));
 }
@@ -210,10 +211,10 @@ fn a_message_that_waits_for_its_final_acknowledgement_ends_with_it_or_with_its_t
     queue.settle(&keys).unwrap();
     assert_eq!(queue.count().unwrap().retry, [3]);
     assert!(waiting(&queue).is_empty());
-    assert!(queue.finish(a, &Fate::Delivered).unwrap());
-    assert!(!queue.finish(a, &Fate::Delivered).unwrap());
+    assert!(queue.outbox().finish(a, &Fate::Delivered).unwrap());
+    assert!(!queue.outbox().finish(a, &Fate::Delivered).unwrap());
     let late = Fate::Dead(DeadReason::Undeliverable, "MQMSG_CLASS_NACK_RECEIVE_TIMEOUT".into());
-    assert!(queue.finish(b, &late).unwrap());
+    assert!(queue.outbox().finish(b, &late).unwrap());
     assert!(matches!(queue.outbox().progress(b).unwrap(), Progress::Dead(..)));
     assert_eq!(queue.outbox().progress(c).unwrap(), Progress::Gone);
     assert_eq!(queue.outbox().sweep().unwrap(), 0);
@@ -223,7 +224,7 @@ fn a_message_that_waits_for_its_final_acknowledgement_ends_with_it_or_with_its_t
 }
 
 #[test]
-fn a_message_that_was_passed_on_twice_waits_once() {
+fn a_message_that_is_passed_on_twice_is_delivered_once() {
     let place = place();
     let store = place.store("local.db").queue("orders").unwrap();
     let id = store.send(&message("a")).unwrap();
@@ -234,7 +235,10 @@ fn a_message_that_was_passed_on_twice_waits_once() {
     let waiting = waiting(&queue);
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].received.id, id);
-    assert_ne!(waiting[0].manager, id.lineage, "numbers are those of the outbox");
+    assert_ne!(waiting[0].id.lineage, id.lineage, "numbers are those of the outbox");
+    queue.settle(&[(waiting[0].key, Fate::Delivered)]).unwrap();
+    queue.forward(&received, Transfer::Single).unwrap();
+    assert_eq!(queue.count().unwrap().main, 0, "it was passed on before");
 }
 
 #[test]
@@ -277,4 +281,34 @@ async fn a_program_can_wait_until_a_message_is_delivered() {
     // Another process: nothing wakes the one that waits.
     place.orders().settle(&[(key, Fate::Delivered)]).unwrap();
     assert_eq!(waits.await.unwrap(), Progress::Gone);
+}
+
+#[test]
+fn a_message_that_was_taken_out_by_hand_may_be_passed_on_again() {
+    let place = place();
+    let store = place.store("local.db").queue("orders").unwrap();
+    let id = store.send(&message("a")).unwrap();
+    let received = store.peek(Place::Main, Some(id)).unwrap().unwrap();
+    let queue = place.orders();
+    queue.forward(&received, Transfer::Single).unwrap();
+    queue.remove(Place::Main, id).unwrap();
+    queue.forward(&received, Transfer::Single).unwrap();
+    assert_eq!(queue.count().unwrap().main, 1);
+}
+
+#[test]
+fn identifiers_that_are_reserved_are_those_of_no_message() {
+    let place = place();
+    let queue = place.orders();
+    let before = accept(&queue, "a", Transfer::Single);
+    let first = queue.outbox().reserve(10).unwrap();
+    let after = accept(&queue, "b", Transfer::Single);
+    let second = place.outbox().reserve(10).unwrap();
+    assert_eq!(
+        (first.lineage, after.lineage, second.lineage),
+        (before.lineage, before.lineage, before.lineage)
+    );
+    assert!(before.uniquifier < first.uniquifier);
+    assert!(first.uniquifier + 10 <= after.uniquifier && after.uniquifier < second.uniquifier);
+    assert!(queue.outbox().store().queues().unwrap().is_empty());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use comqc_session::{DirectName, MessageId, QueueMessage, Received, Verdict};
 
+use super::map::check;
 use crate::sqlite::{Outbox, OutgoingQueue, Transfer, step};
 use crate::{Counts, Delivery, Listed, Place, Queue, QueueError};
 
@@ -55,12 +56,14 @@ impl Queue for DirectQueue {
     }
 
     async fn send(&self, message: QueueMessage) -> Result<MessageId, QueueError> {
+        check(&message, self.queue.destination())?;
         let transfer = self.transfer;
         let ids = self.run(move |queue| queue.accept(&[message], transfer)).await?;
         ids.first().copied().ok_or_else(|| QueueError::Backend("nothing was taken".into()))
     }
 
     async fn forward(&self, received: Received) -> Result<(), QueueError> {
+        check(&received.message, self.queue.destination())?;
         let transfer = self.transfer;
         self.run(move |queue| queue.forward(&received, transfer)).await
     }

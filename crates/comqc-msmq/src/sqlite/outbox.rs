@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use comqc_session::{Address, DeadReason, DirectName, MessageId, QueueMessage, Received, Sender, Timestamp};
+use msmq_packet::TxSequenceId;
+use msmq_session::Place as TxPlace;
 use rusqlite::{OptionalExtension, Transaction, params};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::error::Fault;
+use super::incoming;
 use super::manage::find;
 use super::receive::put;
 use super::row::{self, OF_ID, int};
@@ -45,24 +48,16 @@ impl Transfer {
     }
 }
 
-/// The number of a transactional message ([MS-MQMQ] 2.2.20.5), the same however often it is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TxNumber {
-    /// TxSequenceID: TimeStamp in the upper half, Ordinal in the lower.
-    pub sequence: u64,
-    /// TxSequenceNumber.
-    pub number: u32,
-}
-
 /// A message that waits for its destination, or for the acknowledgement of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// What the outbox knows it by.
     pub key: OutgoingKey,
-    /// The queue manager that sends it; its numbers are given out by this one.
-    pub manager: Uuid,
-    /// Its number where it is transactional.
-    pub number: Option<TxNumber>,
+    /// Its identifier for the destination: that of the message, but for one that another queue has given, and one that is
+    /// sent again by hand. Its queue manager is the one that sends.
+    pub id: MessageId,
+    /// Its place where it is transactional.
+    pub place: Option<TxPlace>,
     /// The message.
     pub received: Received,
 }
@@ -70,6 +65,16 @@ pub struct Outgoing {
 /// What the outbox knows a message by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutgoingKey(i64);
+
+impl OutgoingKey {
+    pub(crate) fn of(number: u64) -> Self {
+        Self(int(number))
+    }
+
+    pub(crate) fn number(self) -> u64 {
+        row::uint(self.0)
+    }
+}
 
 /// How long a message is kept whose destination has it and was asked to tell what becomes of it there.
 const FINAL_WAIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -183,6 +188,24 @@ impl Outbox {
         names.into_iter().map(queue).collect()
     }
 
+    /// Gives out identifiers that no message has: the first of so many that follow each other. Its GUID is that of the
+    /// queue manager that this store is.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn reserve(&self, count: u32) -> Result<MessageId, QueueError> {
+        self.store.inner.write(Durability::Disk, |tx| {
+            let (seq, first) = row::number(tx)?;
+            let last = seq.saturating_add(count.into()).saturating_sub(1);
+            tx.execute(
+                "INSERT INTO comqc_queue (name, created, last) VALUES ('\\', ?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET last = excluded.last",
+                [int(self.store.inner.now().0), last],
+            )?;
+            Ok(first)
+        })
+    }
+
     /// Where a message is.
     ///
     /// # Errors
@@ -233,6 +256,11 @@ impl Outbox {
         self.store.inner.signal.listen()
     }
 
+    /// The time of day.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.inner.now()
+    }
+
     /// How often to look for changes by other processes.
     pub(crate) fn poll(&self) -> Duration {
         self.store.inner.options.poll.max(Duration::from_millis(1))
@@ -262,6 +290,27 @@ impl Outbox {
             let gone = tx.execute(&format!("DELETE FROM comqc_message WHERE {late}"), [now])?;
             Ok(u64::try_from(kept.saturating_add(gone)).unwrap_or(u64::MAX))
         })
+    }
+
+    /// Notes what a destination says at last of a message that it knows by this identifier; whether there was one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn finish(&self, id: MessageId, fate: &Fate) -> Result<bool, QueueError> {
+        let inner = &self.store.inner;
+        let found = inner.write(Durability::Disk, |tx| {
+            let seq: Option<i64> = tx
+                .prepare_cached(
+                    "SELECT seq FROM comqc_message m JOIN comqc_queue q ON q.id = m.queue
+                     WHERE seq = (SELECT base + ?1 FROM comqc_lineage WHERE lineage = ?2)
+                     AND instr(q.name, '\\') > 0 AND place IN ('main', 'retry-0')",
+                )?
+                .query_row(params![id.uniquifier, id.lineage.to_string()], |row| row.get(0))
+                .optional()?;
+            seq.map_or(Ok(false), |seq| end(tx, seq, fate, inner.now()).map(|()| true))
+        })?;
+        inner.signal.tell();
+        Ok(found)
     }
 }
 
@@ -299,7 +348,8 @@ impl OutgoingQueue {
         })
     }
 
-    /// Takes a message that another queue has given, with its identifier; one that is here already is not taken again.
+    /// Takes a message that another queue has given, once: its identifier is remembered for as long as those of messages
+    /// that come from other machines.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -307,12 +357,7 @@ impl OutgoingQueue {
         let Received { id, message, sender, sent, .. } = received;
         check(message)?;
         self.taking(|tx, begun| {
-            let known = tx
-                .prepare_cached(&format!(
-                    "SELECT 1 FROM comqc_message WHERE seq IN ({OF_ID}) AND queue = ?3"
-                ))?
-                .exists(params![id.uniquifier, id.lineage.to_string(), self.id])?;
-            if !known {
+            if incoming::see(tx, &name_of(&self.destination), *id, self.inner().now())? {
                 self.take(tx, Cow::Borrowed(message), Some(*id), sender, *sent, transfer, begun)?;
             }
             Ok(())
@@ -422,15 +467,15 @@ impl OutgoingQueue {
                 }
                 let Some(received) = row::load(tx, key.0)? else { continue };
                 bytes = bytes.saturating_add(u64::try_from(received.message.body.len()).unwrap_or(u64::MAX));
-                let (manager, number) = self.number_of(tx, key.0)?;
-                next.push(Outgoing { key, manager, number, received });
+                let (id, place) = self.number_of(tx, key.0)?;
+                next.push(Outgoing { key, id, place, received });
             }
             Ok(next)
         })
     }
 
-    /// Who sends a message, and under which number.
-    fn number_of(&self, tx: &Transaction<'_>, seq: i64) -> Result<(Uuid, Option<TxNumber>), Fault> {
+    /// What the destination knows a message by.
+    fn number_of(&self, tx: &Transaction<'_>, seq: i64) -> Result<(MessageId, Option<TxPlace>), Fault> {
         let row: Option<(String, i64, u32, u32, String)> = tx
             .prepare_cached(
                 "SELECT lineage, seq, time, ordinal, kind FROM msmq_numbering
@@ -441,15 +486,17 @@ impl OutgoingQueue {
             })
             .optional()?;
         let numbered = row.and_then(|(lineage, first, time, ordinal, kind)| {
-            let (manager, transfer) = (Uuid::try_parse(&lineage).ok()?, Transfer::from_name(&kind)?);
+            let (lineage, transfer) = (Uuid::try_parse(&lineage).ok()?, Transfer::from_name(&kind)?);
             let since = u32::try_from(seq.checked_sub(first)?).ok()?;
-            let id = |ordinal: u32| u64::from(time) << 32 | u64::from(ordinal);
-            let number = match transfer {
+            let uniquifier = ordinal.checked_add(since)?;
+            let place = match transfer {
                 Transfer::Plain => None,
-                Transfer::Single => Some(TxNumber { sequence: id(ordinal.checked_add(since)?), number: 1 }),
-                Transfer::Sequence => Some(TxNumber { sequence: id(ordinal), number: since.checked_add(1)? }),
+                Transfer::Single => Some(TxPlace { id: TxSequenceId::new(time, uniquifier), number: 1 }),
+                Transfer::Sequence => {
+                    Some(TxPlace { id: TxSequenceId::new(time, ordinal), number: since.checked_add(1)? })
+                }
             };
-            Some((manager, number))
+            Some((MessageId { lineage, uniquifier }, place))
         });
         Ok(numbered.ok_or_else(|| QueueError::Damaged(format!("message {seq} has no number")))?)
     }
@@ -463,49 +510,10 @@ impl OutgoingQueue {
             return Ok(());
         }
         self.inner().write(Durability::Disk, |tx| {
-            fates.iter().try_for_each(|(key, fate)| self.end(tx, key.0, fate))
+            fates.iter().try_for_each(|(key, fate)| end(tx, key.0, fate, self.inner().now()))
         })?;
         self.inner().signal.tell();
         Ok(())
-    }
-
-    fn end(&self, tx: &Transaction<'_>, seq: i64, fate: &Fate) -> Result<(), Fault> {
-        match fate {
-            Fate::Delivered => {
-                let delete = "DELETE FROM comqc_message
-                              WHERE seq = ?1 AND NOT coalesce(properties ->> 'positive_journaling', 0)";
-                if tx.prepare_cached(delete)?.execute([seq])? == 0 {
-                    put(tx, seq, Place::Journal, None, Timestamp::default())?;
-                }
-            }
-            Fate::AwaitsFinal => put(tx, seq, Place::Retry(0), None, self.inner().now().after(FINAL_WAIT))?,
-            Fate::Dead(reason, error) => {
-                put(tx, seq, Place::Dead, Some((*reason, error)), Timestamp::default())?;
-            }
-            Fate::Dropped => {
-                tx.prepare_cached("DELETE FROM comqc_message WHERE seq = ?1")?.execute([seq])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes what the destination says of a message at last; whether there was one.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn finish(&self, id: MessageId, fate: &Fate) -> Result<bool, QueueError> {
-        let found = self.inner().write(Durability::Disk, |tx| {
-            let seq: Option<i64> = tx
-                .prepare_cached(&format!(
-                    "SELECT seq FROM comqc_message
-                     WHERE seq IN ({OF_ID}) AND queue = ?3 AND place IN ('main', 'retry-0')"
-                ))?
-                .query_row(params![id.uniquifier, id.lineage.to_string(), self.id], |row| row.get(0))
-                .optional()?;
-            seq.map_or(Ok(false), |seq| self.end(tx, seq, fate).map(|()| true))
-        })?;
-        self.inner().signal.tell();
-        Ok(found)
     }
 
     /// The messages at a place, at most so many, after the one given, which must be there. [`Place::Main`] is what
@@ -565,6 +573,8 @@ impl OutgoingQueue {
     /// # Errors
     /// [`QueueError::NotFound`], and those of the database.
     pub fn remove(&self, place: Place, id: MessageId) -> Result<(), QueueError> {
+        // It may be passed on again.
+        self.inner().write(Durability::Disk, |tx| incoming::forget(tx, &name_of(&self.destination), id))?;
         self.inner().remove(self.id, place, id)?;
         self.inner().signal.tell();
         Ok(())
@@ -587,6 +597,27 @@ impl OutgoingQueue {
     pub fn count(&self) -> Result<Counts, QueueError> {
         self.inner().count(self.id)
     }
+}
+
+/// Notes what has become of a message.
+fn end(tx: &Transaction<'_>, seq: i64, fate: &Fate, now: Timestamp) -> Result<(), Fault> {
+    match fate {
+        Fate::Delivered => {
+            let delete = "DELETE FROM comqc_message
+                          WHERE seq = ?1 AND NOT coalesce(properties ->> 'positive_journaling', 0)";
+            if tx.prepare_cached(delete)?.execute([seq])? == 0 {
+                put(tx, seq, Place::Journal, None, Timestamp::default())?;
+            }
+        }
+        Fate::AwaitsFinal => put(tx, seq, Place::Retry(0), None, now.after(FINAL_WAIT))?,
+        Fate::Dead(reason, error) => {
+            put(tx, seq, Place::Dead, Some((*reason, error)), Timestamp::default())?;
+        }
+        Fate::Dropped => {
+            tx.prepare_cached("DELETE FROM comqc_message WHERE seq = ?1")?.execute([seq])?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs a step that blocks where it keeps no other task waiting.

@@ -17,7 +17,7 @@ CREATE TABLE msmq_numbering (
 -- What came last from a sending queue manager, of transactional messages to a queue here.
 CREATE TABLE msmq_incoming (
     queue   TEXT    NOT NULL COLLATE NOCASE,    -- its name for senders: private$\orders
-    sender  TEXT    NOT NULL,                   -- GUID
+    sender  TEXT    NOT NULL,                   -- GUID: SourceQueueManager
     time    INTEGER NOT NULL,                   -- TxSequenceID
     ordinal INTEGER NOT NULL,
     number  INTEGER NOT NULL,                   -- TxSequenceNumber
@@ -25,7 +25,8 @@ CREATE TABLE msmq_incoming (
     PRIMARY KEY (queue, sender)
 ) WITHOUT ROWID;
 
--- Other recoverable messages that have come; old rows go as new ones come.
+-- Other messages that have come, and, under DIRECT=.., those that another queue has given for there; old rows go as new
+-- ones come.
 CREATE TABLE msmq_seen (
     seq        INTEGER PRIMARY KEY,
     queue      TEXT    NOT NULL COLLATE NOCASE,
