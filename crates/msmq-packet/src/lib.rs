@@ -16,6 +16,8 @@ mod packet;
 mod ping;
 mod properties;
 mod queue;
+mod remote;
+mod remote_extra;
 mod security;
 mod session;
 mod stream;
@@ -23,7 +25,7 @@ mod transaction;
 mod user;
 mod wire;
 
-pub use ack::{Acknowledgment, FinalAck, ORDER_LABEL, ORDER_QUEUE, ORDER_QUEUE_ID, OrderAck, trace_body};
+pub use ack::{Acknowledgment, FinalAck, ORDER_LABEL, ORDER_QUEUE, ORDER_QUEUE_ID, OrderAck};
 pub use base::{BaseFlags, BaseHeader, INFINITE, MAX_PACKET};
 pub use connection::{
     ConnectionParameters, EstablishConnection, InternalFlags, InternalHeader, OperatingSystem, SessionAck,
@@ -40,6 +42,11 @@ pub use packet::Packet;
 pub use ping::{Ping, PingFlags};
 pub use properties::{AcknowledgmentFlags, MAX_LABEL, MessagePropertiesHeader};
 pub use queue::{DirectName, QueueName};
+pub use remote::{ExtensionFlags, ExtensionHeader, MessagePacket};
+pub use remote_extra::{
+    CompoundMessageHeader, DeadLetterHeader, ExtendedAddressHeader, SrmpEnvelopeHeader, SrmpHeaders,
+    SubqueueHeader, SubqueueState,
+};
 pub use security::{SecurityFlags, SecurityHeader, SecurityItem};
 pub use session::SessionHeader;
 pub use stream::{PacketBuffer, packet_len};

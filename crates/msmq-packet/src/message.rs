@@ -87,6 +87,18 @@ impl<'a> UserMessage<'a> {
             .with(UserFlags::SOAP.when(self.soap.is_some()))
     }
 
+    /// Where the body begins, in bytes from the beginning of the packet.
+    #[must_use]
+    pub fn body_offset(&self) -> usize {
+        sum([
+            BaseHeader::LEN,
+            self.user.size(),
+            self.transaction.map_or(0, TransactionHeader::size),
+            self.security.as_ref().map_or(0, SecurityHeader::size),
+            self.properties.body_offset(),
+        ])
+    }
+
     /// The same message, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> UserMessage<'static> {

@@ -7,6 +7,7 @@ use clap::Parser as _;
 
 mod args;
 mod bindings;
+mod capture;
 mod console;
 mod crypt;
 mod demo;
@@ -19,6 +20,7 @@ mod input;
 mod inspect;
 mod invite;
 mod kinds;
+mod msmq;
 mod novice;
 mod oaut;
 mod objref;

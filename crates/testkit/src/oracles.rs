@@ -10,6 +10,7 @@ mod dcom;
 mod dcom_novice;
 mod invitation;
 mod logon;
+mod msmq;
 mod ndr;
 mod rccommand;
 mod rdp;
@@ -33,6 +34,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         dcom_novice::ALL,
         invitation::ALL,
         logon::ALL,
+        msmq::ALL,
         ndr::ALL,
         rccommand::ALL,
         rdp::ALL,
