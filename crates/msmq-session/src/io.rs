@@ -14,6 +14,11 @@ use uuid::Uuid;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ticket(pub u64);
 
+impl Ticket {
+    /// For messages whose acknowledgement nobody waits for, such as OrderAcks: there is no [`Event::Acknowledged`].
+    pub const NONE: Self = Self(u64::MAX);
+}
+
 /// A session's number of a message that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(pub(crate) u64);
@@ -83,9 +88,9 @@ pub enum Event {
     Arrived(Arrived),
     /// The peer has a message: an express one in memory, others on disk. Nothing is said about its order.
     Acknowledged(Ticket),
-    /// An OrderAck or FinalAck is due: make a message of it (`OrderAck::message`, `FinalAck::message`) and send
-    /// it, on this session, or, where
-    /// [`Options::acks`] says so, to the peer's own port.
+    /// An OrderAck or FinalAck is due: make a message of it (`OrderAck::message`, `FinalAck::message`) and send it, as
+    /// [`Ticket::NONE`] on this session, or, where [`Options::acks`] says so, to the peer's own port. When it is lost,
+    /// the message that it is about comes again, and the acknowledgement is due again.
     Acknowledge {
         /// What to say.
         ack: Acknowledgment,
@@ -149,7 +154,7 @@ pub enum Reason {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misuse {
-    /// The session is over, or not open yet.
+    /// The session is over, or not open yet. A message that is settled too late comes again, on another session.
     #[error("the session is not open")]
     NotOpen,
     /// The window is full: ask [`Session::can_send`](crate::Session::can_send) before.

@@ -114,6 +114,8 @@ struct Row {
     entry: Entry,
     /// It was sent on the session that is open now, and not lost with an earlier one.
     sent: bool,
+    /// It was sent at some time: only then may anybody acknowledge it.
+    tried: bool,
 }
 
 /// The front of the outbox for one destination queue: tells what to send, and takes acknowledgements.
@@ -167,7 +169,7 @@ impl Outgoing {
 
     /// Adds a message behind all others. The places of transactional messages only grow.
     pub fn add(&mut self, entry: Entry) {
-        self.rows.push_back(Row { entry, sent: false });
+        self.rows.push_back(Row { entry, sent: false, tried: false });
     }
 
     /// What is next. Messages are sent only where `can_send`, but expire at any time; `unix` is the time of day in seconds
@@ -220,6 +222,7 @@ impl Outgoing {
             }
             if !row.sent {
                 row.sent = true;
+                row.tried = true;
                 return Some((row.entry.ticket, if place.is_some() { previous } else { 0 }));
             }
             previous = place.map_or(previous, |place| place.number);
@@ -245,8 +248,11 @@ impl Outgoing {
     /// of; nothing, where they are not here any more. Then the caller looks a FinalAck up among the messages that await one.
     pub fn transaction_acknowledged(&mut self, ack: &Acknowledgment) -> Vec<Settled> {
         let mut settled = Vec::new();
-        self.rows.retain(|Row { entry, .. }| {
+        self.rows.retain(|Row { entry, tried, .. }| {
             let Delivery::Transactional(place) = entry.delivery else { return true };
+            if !tried {
+                return true;
+            }
             let fate = match ack {
                 Acknowledgment::Order(ack)
                     if ack.sequence_id == place.id && ack.sequence_number >= place.number =>
@@ -265,6 +271,12 @@ impl Outgoing {
             false
         });
         if !settled.is_empty() {
+            if settled.iter().any(|s| matches!(s.fate, Fate::Rejected(_) | Fate::DeadLetter(_))) {
+                // What came behind it was not accepted, as it named the one that is gone: it goes out again at once.
+                for row in &mut self.rows {
+                    row.sent &= !matches!(row.entry.delivery, Delivery::Transactional(_));
+                }
+            }
             self.progress();
         }
         settled

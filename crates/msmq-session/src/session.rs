@@ -246,7 +246,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// There is no such message.
+    /// There is no such message, or the session is over: then the message comes again.
     pub fn settle(&mut self, now: Time, handle: Handle, settlement: Settlement) -> Result<(), Misuse> {
         self.clock.set(now);
         if self.state == State::Closed {
@@ -436,7 +436,7 @@ impl Session {
             Ok(done) => done,
             Err(wrong) => return self.wrong(wrong),
         };
-        for ticket in done {
+        for ticket in done.into_iter().filter(|ticket| *ticket != Ticket::NONE) {
             self.queue.event(Event::Acknowledged(ticket));
         }
         self.peer_window(header.window_size);

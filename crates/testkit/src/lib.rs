@@ -9,6 +9,7 @@ pub mod laws;
 pub mod logon;
 pub mod measure;
 pub mod memory;
+pub mod msmq;
 pub mod novice;
 pub mod oracles;
 pub mod pair;
