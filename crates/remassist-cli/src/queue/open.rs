@@ -1,9 +1,11 @@
 //! Addresses of queues.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use comqc_msmq::sqlite::Transfer;
+use comqc_msmq::msmq::DirectQueue;
+use comqc_msmq::session::DirectName;
+use comqc_msmq::sqlite::{Outbox, Store, Transfer};
 use comqc_msmq::{OpenOptions, Queue};
 use remassist::core::Secret;
 
@@ -24,21 +26,30 @@ async fn open(url: &Secret<String>, outbox: &OutboxArg, existing: bool) -> Resul
     let url = url.expose().as_str();
     let mut options = OpenOptions { existing, ..OpenOptions::default() };
     if is_direct(url) {
-        options.outbox = Some(path(outbox, existing)?);
+        options.outbox = Some(path(outbox.outbox.as_deref(), existing)?);
         options.transfer = outbox.transfer();
     }
     Ok(comqc_msmq::open(url, &options).await?)
 }
 
 /// Whether it is a queue of another machine.
-pub fn is_direct(url: &str) -> bool {
+fn is_direct(url: &str) -> bool {
     url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("DIRECT="))
 }
 
+/// The queue at an address where it is one of another machine.
+pub fn direct(url: &Secret<String>, outbox: &OutboxArg) -> Result<Option<DirectQueue>, Failure> {
+    let Some(name) = url.expose().get(7..).filter(|_| is_direct(url.expose())) else { return Ok(None) };
+    let wrong = |error| Failure::Usage(format!("DIRECT={name} is no direct format name: {error}"));
+    let name: DirectName = name.parse().map_err(wrong)?;
+    let store = Outbox::new(Store::open(path(outbox.outbox.as_deref(), false)?)?);
+    Ok(Some(DirectQueue::new(&store, &name, outbox.transfer())?))
+}
+
 /// The file of the outbox; its directory is made where it is the usual one.
-pub fn path(outbox: &OutboxArg, existing: bool) -> Result<PathBuf, Failure> {
-    if let Some(path) = &outbox.outbox {
-        return Ok(path.clone());
+pub fn path(outbox: Option<&Path>, existing: bool) -> Result<PathBuf, Failure> {
+    if let Some(path) = outbox {
+        return Ok(path.to_owned());
     }
     let named = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = if cfg!(windows) {
