@@ -93,13 +93,10 @@ pub(super) fn lives(database: &Path, holder: i64) -> Result<bool, Fault> {
     }
 }
 
-/// Which message of a queue somebody has, and who: seq and holder. The lock of a message that is gone is none.
+/// Which message of a queue somebody has, and who: seq and holder.
 pub(super) fn lock_of(db: &Connection, queue: i64) -> Result<Option<(i64, i64)>, Fault> {
     let lock = db
-        .prepare_cached(
-            "SELECT locked, holder FROM comqc_queue
-             WHERE id = ?1 AND EXISTS (SELECT 1 FROM comqc_message WHERE seq = locked)",
-        )?
+        .prepare_cached("SELECT locked, holder FROM comqc_queue WHERE id = ?1 AND locked IS NOT NULL")?
         .query_row([queue], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(lock)

@@ -14,7 +14,7 @@ pub(super) fn find(db: &Connection, queue: i64, place: Place, id: MessageId) -> 
     let seq = db
         .prepare_cached(&format!(
             "SELECT seq FROM comqc_message
-             WHERE seq IN ({OF_ID}) AND queue = ?3 AND place = ?4 ORDER BY seq LIMIT 1"
+             WHERE seq IN ({OF_ID}) AND +queue = ?3 AND +place = ?4 ORDER BY seq LIMIT 1"
         ))?
         .query_row(params![id.uniquifier, id.lineage.to_string(), queue, place.to_string()], |row| row.get(0))
         .optional()?;

@@ -140,7 +140,7 @@ impl StoredQueue {
         self.inner().write(Durability::Disk, |tx| {
             let known = tx
                 .prepare_cached(&format!(
-                    "SELECT 1 FROM comqc_message WHERE seq IN ({OF_ID}) AND queue = ?3 AND place <> 'journal'"
+                    "SELECT 1 FROM comqc_message WHERE seq IN ({OF_ID}) AND +queue = ?3 AND place <> 'journal'"
                 ))?
                 .exists(params![received.id.uniquifier, received.id.lineage.to_string(), self.id])?;
             if !known {

@@ -125,13 +125,14 @@ pub(super) fn locked_now(db: &Connection, inner: &Inner, queue: i64) -> Result<O
 }
 
 /// Ends a lock, if it is still there.
-fn unlock(tx: &Transaction<'_>, queue: i64, seq: i64, holder: i64) -> Result<(), Fault> {
-    tx.prepare_cached(
-        "UPDATE comqc_queue SET locked = NULL, holder = NULL, since = NULL
-         WHERE id = ?1 AND locked = ?2 AND holder = ?3",
-    )?
-    .execute([queue, seq, holder])?;
-    Ok(())
+fn unlock(tx: &Transaction<'_>, queue: i64, seq: i64, holder: i64) -> Result<bool, Fault> {
+    let freed = tx
+        .prepare_cached(
+            "UPDATE comqc_queue SET locked = NULL, holder = NULL, since = NULL
+             WHERE id = ?1 AND locked = ?2 AND holder = ?3",
+        )?
+        .execute([queue, seq, holder])?;
+    Ok(freed > 0)
 }
 
 /// Ends the time of messages that were not received: those whose senders want to know go to the dead queue.
@@ -176,14 +177,12 @@ pub(super) fn put(
     Ok(())
 }
 
-/// Removes a message that was played, and its lock with it; where its sender wants it, it goes into the journal.
+/// Removes a message that was played; where its sender wants it, it goes into the journal.
 fn done(tx: &Transaction<'_>, lease: Lease) -> Result<(), Fault> {
     if lease.journal {
-        put(tx, lease.seq, Place::Journal, None, Timestamp::default())?;
-        unlock(tx, lease.queue, lease.seq, lease.holder)?;
-    } else {
-        tx.prepare_cached("DELETE FROM comqc_message WHERE seq = ?1")?.execute([lease.seq])?;
+        return put(tx, lease.seq, Place::Journal, None, Timestamp::default());
     }
+    tx.prepare_cached("DELETE FROM comqc_message WHERE seq = ?1")?.execute([lease.seq])?;
     Ok(())
 }
 
@@ -210,11 +209,8 @@ impl Inner {
                 // The first message; or a person has removed the file, and somebody took this store for dead.
                 _ => new.insert(Holder::register(tx, &self.path, now)?).id,
             };
-            tx.prepare_cached(
-                "UPDATE comqc_queue SET last = max(last, coalesce(locked, 0)), locked = ?2, holder = ?3, since = ?4
-                 WHERE id = ?1",
-            )?
-            .execute(params![queue, seq, holder, int(now.0)])?;
+            tx.prepare_cached("UPDATE comqc_queue SET locked = ?2, holder = ?3, since = ?4 WHERE id = ?1")?
+                .execute(params![queue, seq, holder, int(now.0)])?;
             // Before the commit, for those who look for locks that nobody has.
             let journal = received.message.properties.positive_journaling;
             let lease = Lease { holder, queue, seq, journal, state: State::Offered };
@@ -268,7 +264,7 @@ impl Inner {
             let lease = self.claim(tx, lock, id)?;
             let seq = lease.seq;
             match verdict {
-                Verdict::Done => return done(tx, lease),
+                Verdict::Done => done(tx, lease)?,
                 Verdict::Again(error) => {
                     tx.prepare_cached(
                         "UPDATE comqc_message SET failures = failures + 1, error = ?2 WHERE seq = ?1",
@@ -288,7 +284,7 @@ impl Inner {
                 }
                 Verdict::Return => {}
             }
-            unlock(tx, lease.queue, seq, lease.holder)
+            Ok(())
         })?;
         locked(&self.leases).0.remove(&lock);
         self.signal.tell();
@@ -314,11 +310,11 @@ impl Inner {
         Ok(value)
     }
 
-    /// The lock of a delivery, which must still be there.
+    /// Ends the lock of a delivery, which must still be there.
     fn claim(&self, tx: &Transaction<'_>, lock: u64, id: MessageId) -> Result<Lease, Fault> {
-        let lease = locked(&self.leases).0.get(&lock).copied().ok_or(QueueError::Locked(id))?;
-        match holder::lock_of(tx, lease.queue)? {
-            Some(there) if there == (lease.seq, lease.holder) => Ok(lease),
+        let lease = locked(&self.leases).0.get(&lock).copied();
+        match lease {
+            Some(lease) if unlock(tx, lease.queue, lease.seq, lease.holder)? => Ok(lease),
             _ => Err(QueueError::Locked(id).into()),
         }
     }

@@ -62,7 +62,8 @@ fn restored<T: Serialize + DeserializeOwned + Default>(text: &str) -> Result<T, 
     serde_json::from_value(value)
 }
 
-/// What gives the seq of the messages with an identifier: number ?1, lineage ?2.
+/// What gives the seq of the messages with an identifier: number ?1, lineage ?2. Whoever asks for more than that writes
+/// `+queue`: SQLite would rather go through the whole queue for these few.
 pub(super) const OF_ID: &str = "
     SELECT seq FROM comqc_message
     WHERE seq = (SELECT base + ?1 FROM comqc_lineage WHERE lineage = ?2) AND NOT named
@@ -74,7 +75,7 @@ pub(super) fn number(tx: &Transaction<'_>) -> Result<(i64, MessageId), Fault> {
     let seq: i64 = tx
         .prepare_cached(
             "SELECT 1 + max(coalesce((SELECT max(seq) FROM comqc_message), 0),
-                            coalesce((SELECT max(max(last, coalesce(locked, 0))) FROM comqc_queue), 0))",
+                            coalesce((SELECT max(last) FROM comqc_queue), 0))",
         )?
         .query_row([], |row| row.get(0))?;
     let current: Option<(String, i64)> = tx

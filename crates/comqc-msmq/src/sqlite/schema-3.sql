@@ -10,8 +10,7 @@ CREATE TABLE comqc_lineage (
     closed  INTEGER NOT NULL DEFAULT 0          -- no more of it are given out
 );
 INSERT INTO comqc_lineage (lineage, base) SELECT lineage, base FROM comqc_store WHERE lineage IS NOT NULL;
--- The last seq of a message that is gone; unless that is the one that was locked last, whose lock stays when it goes.
-ALTER TABLE comqc_queue ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE comqc_queue ADD COLUMN last INTEGER NOT NULL DEFAULT 0;     -- the last seq of a message that is gone
 UPDATE comqc_queue SET last = (SELECT last FROM comqc_store);
 DROP TABLE comqc_store;
 
@@ -27,14 +26,8 @@ UPDATE comqc_message SET body = coalesce((SELECT bytes FROM comqc_body b WHERE b
 DROP TRIGGER comqc_message_gone;
 DROP TABLE comqc_body;
 CREATE TRIGGER comqc_message_gone AFTER DELETE ON comqc_message
-WHEN EXISTS (SELECT 1 FROM comqc_queue WHERE id = old.queue AND last < old.seq AND locked IS NOT old.seq)
 BEGIN
-    UPDATE comqc_queue SET last = old.seq WHERE id = old.queue;
-END;
-CREATE TRIGGER comqc_queue_locked AFTER UPDATE OF locked ON comqc_queue
-WHEN old.locked > new.last AND old.locked IS NOT new.locked
-BEGIN
-    UPDATE comqc_queue SET last = old.locked WHERE id = old.id;
+    UPDATE comqc_queue SET last = old.seq WHERE id = old.queue AND last < old.seq;
 END;
 
 -- With what is asked of whole queues, so that bodies are not read for it.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use comqc_session::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::{self, Fault};
@@ -312,6 +313,8 @@ impl Inner {
             begun.elapsed() < most
         }))?;
         db.set_prepared_statement_cache_capacity(64);
+        // Statements are not planned anew whenever they come with other values.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         db.pragma_update(None, "synchronous", "FULL")?;
         // What a burst has needed is given back.
         db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
