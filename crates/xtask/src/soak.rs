@@ -33,6 +33,11 @@ const TESTS: &[Tests] = &[
         command: "cargo test -p suite-tests --test queue -- kills:: --nocapture --test-threads=1",
     },
     Tests {
+        title: "Queues over MSMQ",
+        what: "a sender, an acceptor and a player, killed with SIGKILL, and a proxy between them that cuts and withholds",
+        command: "cargo test -p suite-tests --test queue -- wire:: --nocapture --test-threads=1",
+    },
+    Tests {
         title: "Queues of RabbitMQ",
         what: "a sender and a player, and a broker that is killed with SIGKILL",
         command: "env REMASSIST_ONLY=killed cargo test -p suite-tests --test comqc_broker -- --ignored --nocapture --exact \
