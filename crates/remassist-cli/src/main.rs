@@ -14,6 +14,7 @@ mod demo;
 mod detect;
 mod encode;
 mod expert;
+mod flags;
 mod forms;
 mod helpers;
 mod input;

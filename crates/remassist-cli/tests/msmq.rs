@@ -1,6 +1,6 @@
 //! Packets of MSMQ: alone, and in captured network traffic.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::net::SocketAddr;
 
@@ -82,6 +82,8 @@ fn the_tree_names_packets_and_shows_what_they_hold() {
         "DirectFormatName: \"OS:srv\\\\private$\\\\App\\u{0}\"",
         "Message (in MessageBody)  [MC-COMQC] 2.2",
         "METH  [MC-COMQC] 2.2.6",
+        "Flags: 0x3 PR=3  [MS-MQMQ] 2.2.19.1",
+        "Flags: 0x201c00 DQ=7 MP  [MS-MQMQ] 2.2.19.2",
         "TxSequenceNumber: 3  [MS-MQQB] 2.2.4.1",
         "MessageClass: 255 MQMSG_CLASS_ORDER_ACK",
     ] {
@@ -343,4 +345,34 @@ fn a_final_acknowledgment_is_named() {
     let tree = text(stdout(&["inspect", "--hex", "-"], hex(&bytes).as_bytes()));
     assert!(tree.contains("FinalAck Packet  [MS-MQQB] 2.2.5"), "{tree}");
     assert!(tree.contains("MessageClass: 32768 (0x8000) MQMSG_CLASS_NACK_BAD_DST_Q"), "{tree}");
+}
+
+#[test]
+fn a_connection_begins_once_and_another_one_begins_anew() {
+    let link = Link::Raw;
+    let [client, server]: [SocketAddr; 2] =
+        ["10.0.0.1:49759".parse().unwrap(), "10.0.0.2:1801".parse().unwrap()];
+    let ack = order_ack();
+    let (first, rest) = ack.split_at(100);
+    let syn = |sequence| tcp(link, client, server, sequence, true, b"");
+    let data = |sequence, bytes| tcp(link, client, server, sequence, false, bytes);
+    // The SYN once more, after data; then a connection between the same ports while a packet is not whole.
+    let records = [
+        syn(9),
+        data(10, first),
+        syn(9),
+        data(110, rest),
+        data(10 + ack.len() as u32, first),
+        syn(5000),
+        data(5001, &ack),
+    ];
+    let tree = text(stdout(&["inspect", "-"], &pcap(link, &records, false, false)));
+    assert_eq!(tree.matches("OrderAck Packet, ").count(), 2, "{tree}");
+    assert!(tree.contains("another connection begins; 100 bytes of a packet are left"), "{tree}");
+    assert!(tree.ends_with("2 packets of MSMQ in 7 frames\n"), "{tree}");
+    // A SYN that comes after the first data.
+    let records = [data(10, &ack), syn(9), data(10 + ack.len() as u32, &ack)];
+    let tree = text(stdout(&["inspect", "-"], &pcap(link, &records, false, false)));
+    assert_eq!(tree.matches("OrderAck Packet, ").count(), 2, "{tree}");
+    assert!(!tree.contains("not captured"), "{tree}");
 }
