@@ -676,3 +676,17 @@ fn a_message_that_cannot_be_written_is_not_counted() {
     exchange(&mut a, &mut b);
     assert_eq!((a.closed, b.closed, b.acknowledged()), (None, None, vec![1]));
 }
+
+#[test]
+fn nobody_reads_a_message_in_a_log() {
+    let (mut a, mut b) = pair();
+    let secret = || message(1).with_body(b"SECRET".to_vec());
+    a.send(1, secret()).unwrap();
+    let bytes = a.sent.remove(0);
+    b.session.handle(b.now, Input::Data(&bytes[..bytes.len() - 1]));
+    let waiting = format!("{:?}", b.session);
+    b.hears(&bytes[bytes.len() - 1..]);
+    let all = format!("{waiting} {:?} {:?} {:?}", b.session, b.events, Output::Send(bytes));
+    assert!(!all.contains("SECRET") && !all.contains("83, 69, 67"), "{all}");
+    assert!(all.contains("Open"));
+}

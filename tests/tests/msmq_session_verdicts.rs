@@ -8,7 +8,7 @@ use msmq_packet::{
 use msmq_session::{
     Decision, Delivery, Entry, Expiry, Facts, Fate, IncomingSequence, Journaling, Next, Numbers, Order,
     Outgoing, Place, Removal, ResendSchedule, Room, Sequence, Settled, Target, Ticket, Verdict,
-    administration_ack, judge, ping_answer, ping_request, removed,
+    administration_ack, judge, order_queue_ack, ping_answer, ping_request, removed,
 };
 use remassist_core::{Decode, Encode, Time};
 use uuid::Uuid;
@@ -289,6 +289,21 @@ fn a_report_goes_to_the_administration_queue_and_names_message_and_queue() {
     assert_eq!(report(&with(QueueName::Public { identifier: other }), MessageClass::ACK_RECEIVE), None);
 }
 
+#[test]
+fn an_acknowledgement_finds_the_order_queue_by_address_or_by_queue_manager() {
+    let id = MessageIdentifier { queue_manager: OWN, ordinal: 1 };
+    let ack = order(5, 3);
+    let direct = order_queue_ack(&ack, Some("10.0.0.1"), SENDER, id, SENT);
+    assert_eq!(direct.user.destination_queue, QueueName::direct(r"TCP:10.0.0.1\PRIVATE$\order_queue$"));
+    let other = order_queue_ack(&ack, None, SENDER, id, SENT);
+    assert_eq!(other.user.destination_queue, QueueName::PrivateOnDestination { identifier: 4 });
+    assert_eq!((direct.user.queue_manager_address, other.user.queue_manager_address), (Uuid::nil(), SENDER));
+    for message in [direct, other] {
+        let message = UserMessage::decode_strict(&message.to_vec().unwrap()).unwrap().into_owned();
+        assert_eq!(message.acknowledgment(), Some(ack));
+    }
+}
+
 // ---- the sender ----
 
 #[test]
@@ -432,6 +447,14 @@ fn a_gap_is_bridged_when_a_message_is_refused() {
     assert_eq!(goes_out(&mut many, 0), [(1, 0), (3, 1)]);
     // Numbers and message must both be right.
     assert_eq!(many.transaction_acknowledged(&final_ack(3, place(9, 1), class)), []);
+}
+
+#[test]
+fn a_message_that_is_deleted_leaves_no_gap() {
+    let mut many = outgoing((1..=3).map(|n| entry(n, Delivery::Transactional(place(9, n as u32)))));
+    assert_eq!(goes_out(&mut many, 0), [(1, 0), (2, 1), (3, 2)]);
+    assert!(many.remove(Ticket(2)) && !many.remove(Ticket(2)));
+    assert_eq!(goes_out(&mut many, 0), [(1, 0), (3, 1)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use msmq_session::Options;
+use msmq_session::{AckRoute, Options};
 use testkit::measure::{Random, record, soak};
 use testkit::msmq::{Setting, World};
 use uuid::Uuid;
@@ -33,6 +33,7 @@ fn worlds(what: &str, number: u64, steps: u64, setting: impl Fn(&mut Random) -> 
 fn options(random: &mut Random) -> Options {
     let mut options = Options::new(Uuid::nil());
     options.window = [64, 1, 2, 7, 40][random.below(5) as usize];
+    options.acks = [AckRoute::Session, AckRoute::Connect][random.below(2) as usize];
     options.max_unsettled = [64, 1, 5][random.below(3) as usize];
     options
 }

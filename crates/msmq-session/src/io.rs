@@ -88,8 +88,8 @@ pub enum Event {
     Arrived(Arrived),
     /// The peer has a message: an express one in memory, others on disk. Nothing is said about its order.
     Acknowledged(Ticket),
-    /// An OrderAck or FinalAck is due: make a message of it (`OrderAck::message`, `FinalAck::message`) and send it, as
-    /// [`Ticket::NONE`] on this session, or, where [`Options::acks`] says so, to the peer's own port. When it is lost,
+    /// An OrderAck or FinalAck is due: make a message of it by [`order_queue_ack`](crate::order_queue_ack) and send
+    /// it, as [`Ticket::NONE`] on this session, or, where [`Options::acks`] says so, to the peer's own port. When it is lost,
     /// the message that it is about comes again, and the acknowledgement is due again.
     Acknowledge {
         /// What to say.
@@ -216,8 +216,7 @@ pub struct Options {
     pub max_unsettled: usize,
     /// Their bytes at most. One message is always read.
     pub max_unsettled_bytes: usize,
-    /// Bytes that wait for [`Session::poll`](crate::Session::poll) at most: more are not made, and nothing is read. One
-    /// message is always written.
+    /// Bytes that wait for [`Session::poll`](crate::Session::poll) when no further message is taken.
     pub max_unsent: usize,
 }
 
@@ -247,7 +246,7 @@ impl Options {
 }
 
 /// Outputs in their order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Output>,
     unsent: usize,

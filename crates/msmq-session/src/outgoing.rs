@@ -114,7 +114,8 @@ struct Row {
     entry: Entry,
     /// It was sent on the session that is open now, and not lost with an earlier one.
     sent: bool,
-    /// It was sent at some time: only then may anybody acknowledge it.
+    /// It was sent since this began: only then an OrderAck is about it. What was sent before a restart is sent again, and
+    /// acknowledged again. A FinalAck comes once, and names the message.
     tried: bool,
 }
 
@@ -183,9 +184,7 @@ impl Outgoing {
             // 3.1.6.5: everything that is not acknowledged goes out again.
             self.resend = None;
             self.schedule.advance();
-            for row in &mut self.rows {
-                row.sent &= !matches!(row.entry.delivery, Delivery::Transactional(_));
-            }
+            self.again();
         }
         let over = |row: &Row| Some((row.entry, row.entry.expiry.over(unix).filter(|_| !row.sent)?));
         if let Some((index, (entry, class))) =
@@ -250,14 +249,15 @@ impl Outgoing {
         let mut settled = Vec::new();
         self.rows.retain(|Row { entry, tried, .. }| {
             let Delivery::Transactional(place) = entry.delivery else { return true };
-            if !tried {
-                return true;
-            }
             let fate = match ack {
                 Acknowledgment::Order(ack)
-                    if ack.sequence_id == place.id && ack.sequence_number >= place.number =>
+                    if *tried && ack.sequence_id == place.id && ack.sequence_number >= place.number =>
                 {
-                    if entry.journaling == Journaling::default() { Fate::Done } else { Fate::AwaitFinalAck }
+                    if entry.journaling == Journaling::default() {
+                        Fate::Done
+                    } else {
+                        Fate::AwaitFinalAck
+                    }
                 }
                 Acknowledgment::Final(ack)
                     if Place { id: ack.sequence_id, number: ack.sequence_number } == place
@@ -272,14 +272,27 @@ impl Outgoing {
         });
         if !settled.is_empty() {
             if settled.iter().any(|s| matches!(s.fate, Fate::Rejected(_) | Fate::DeadLetter(_))) {
-                // What came behind it was not accepted, as it named the one that is gone: it goes out again at once.
-                for row in &mut self.rows {
-                    row.sent &= !matches!(row.entry.delivery, Delivery::Transactional(_));
-                }
+                self.again();
             }
             self.progress();
         }
         settled
+    }
+
+    /// A message is not to be sent (any more): somebody has deleted it, or it cannot be written. Whether it was here.
+    pub fn remove(&mut self, ticket: Ticket) -> bool {
+        let Some(index) = self.rows.iter().position(|row| row.entry.ticket == ticket) else { return false };
+        self.rows.remove(index);
+        self.again();
+        self.check_timer();
+        true
+    }
+
+    /// Transactional messages go out again: what came behind one that is gone was not accepted, as it named that one.
+    fn again(&mut self) {
+        for row in &mut self.rows {
+            row.sent &= !matches!(row.entry.delivery, Delivery::Transactional(_));
+        }
     }
 
     /// The session is over: what was sent on it and not acknowledged is sent again on the next one

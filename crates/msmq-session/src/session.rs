@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::collections::VecDeque;
+use core::fmt;
 
 use msmq_packet::{
     Acknowledgment, ConnectionParameters, DeliveryMode, EstablishConnection, OperatingSystem, OrderAck,
@@ -59,9 +60,9 @@ const READ: usize = 256 << 10;
 ///
 /// `handle` takes what happens, then `poll` gives what is to be done, until it gives [`Output::Wait`]. Nothing of it is
 /// durable: a session begins with nothing and ends with the connection, and what was not acknowledged goes out again.
-#[derive(Debug)]
 pub struct Session {
     options: Options,
+    initiator: bool,
     state: State,
     clock: Clock,
     buffer: PacketBuffer,
@@ -86,6 +87,15 @@ pub struct Session {
     last_order_ack: Time,
     /// Acknowledgements that are due.
     acks: VecDeque<Acknowledgment>,
+}
+
+/// Says how the session stands; messages are not shown.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Session");
+        text.field("state", &self.state).field("peer", &self.peer).field("window", &self.window);
+        text.field("timers", &self.timers).finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -118,6 +128,7 @@ impl Session {
         let clock = Clock::new(now);
         let initialization = Some(clock.after(options.initialization));
         Self {
+            initiator: matches!(state, State::WaitingForEstablished { .. }),
             state,
             clock,
             buffer: PacketBuffer::default(),
@@ -144,6 +155,12 @@ impl Session {
         self.state == State::Open
     }
 
+    /// Whether this is the side that has opened the connection.
+    #[must_use]
+    pub const fn is_initiator(&self) -> bool {
+        self.initiator
+    }
+
     /// RemoteQMGuid: who the peer says it is; nil before it has said so.
     #[must_use]
     pub const fn peer(&self) -> Uuid {
@@ -158,11 +175,12 @@ impl Session {
         self.is_open()
             && self.out.unacknowledged() < self.window
             && self.out.waiting() < table
-            && self.queue.unsent() < self.options.max_unsent
+            && self.queue.unsent() < self.options.max_unsent.max(1)
     }
 
-    /// Whether the driver should read on. Otherwise messages wait to be settled, or what was written to be taken; then
-    /// leave what comes in the connection, so that the peer notices.
+    /// Whether the driver should read on. Otherwise messages wait to be settled; then leave what comes in the connection,
+    /// so that the peer notices. Whether anything is unsent is no reason: two sides that both send would wait for each
+    /// other.
     #[must_use]
     pub fn wants_data(&self) -> bool {
         self.state != State::Closed && self.takes_packets()
@@ -172,7 +190,6 @@ impl Session {
         let (messages, bytes) = self.came.unsettled();
         messages < self.options.max_unsettled.clamp(1, 1 << 14)
             && bytes < self.options.max_unsettled_bytes.max(1)
-            && self.queue.unsent() < self.options.max_unsent.max(1)
     }
 
     /// Something happened. Call [`poll`](Self::poll) afterwards.

@@ -13,6 +13,8 @@ pub use comqc_session;
 pub use dce_rpc as rpc;
 #[cfg(feature = "msmq")]
 pub use msmq_packet as msmq;
+#[cfg(feature = "msmq-session")]
+pub use msmq_session;
 #[cfg(feature = "ndr")]
 pub use ndr_oaut as ndr;
 #[cfg(feature = "channel")]

@@ -1,169 +1,35 @@
 //! Two queue managers with their stores, and connections between them that break: everything that may go wrong between
 //! sender and receiver of MSMQ, decided by numbers.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod host;
+mod monitor;
 
-use msmq_packet::{
-    Acknowledgment, DeliveryMode, MessageClass, MessageIdentifier, Packet, PacketBuffer, QueueName,
-    TransactionHeader, TxSequenceId, UserMessage,
-};
-use msmq_session::{
-    Arrived, Decision, Delivery, Entry, Event, Expiry, Facts, Fate, Handle, IncomingSequence, Input,
-    Journaling, Next, Numbers, Options, Outgoing, Output, Reason, ResendSchedule, Room, Sequence, Session,
-    Settled, Settlement, Target, Ticket, judge, removed,
-};
-use remassist_core::{Decode, Time};
+use std::collections::{BTreeMap, VecDeque};
+
+use msmq_session::{AckRoute, Event, Input, Journaling, Options, Output, Reason, Room, Session};
 use uuid::Uuid;
+
+use host::{End, Host, Kind};
+use monitor::Monitor;
 
 /// Chooses a number below the one given.
 pub type Choice<'a> = dyn FnMut(u64) -> u64 + 'a;
 
 const HOSTS: [Uuid; 2] = [Uuid::from_u128(0xA), Uuid::from_u128(0xB)];
-const QUEUES: [&str; 2] = [r"TCP:10.0.0.1\private$\plain", r"TCP:10.0.0.1\private$\transactional"];
-/// The time of day when the world begins.
-const BEGAN: u64 = 1_790_000_000;
-
-/// What a message is, and its number among those of its kind and sender.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Express,
-    Recoverable,
-    Transactional,
-    /// A FinalAck that the application has caused.
-    Final,
-}
-
-#[derive(Debug, Clone)]
-struct Row {
-    kind: Kind,
-    entry: Entry,
-    message: UserMessage<'static>,
-}
-
-/// A message in a transactional queue that nobody has taken yet.
-struct Held {
-    message: UserMessage<'static>,
-}
-
-/// What survives a crash, and what the oracle knows.
-struct Store {
-    own: Uuid,
-    message_ids: u32,
-    tickets: u64,
-    /// The greatest identifier of a sequence that was ever given.
-    greatest: Option<TxSequenceId>,
-    sequence: Sequence,
-    outbox: Vec<Row>,
-    awaiting: BTreeMap<Ticket, (MessageIdentifier, Journaling)>,
-    journal: BTreeSet<Ticket>,
-    finished: BTreeSet<Ticket>,
-    /// What came, by SourceQueueManager.
-    incoming: BTreeMap<Uuid, IncomingSequence>,
-    history: BTreeSet<MessageIdentifier>,
-    held: VecDeque<Held>,
-    /// Numbers of the messages that were put into queues, in their order.
-    got: BTreeMap<Kind, Vec<u64>>,
-    /// How many messages of each kind were accepted from the program.
-    accepted: BTreeMap<Kind, u64>,
-    wants_journal: BTreeSet<Ticket>,
-}
-
-/// One end of a connection.
-struct End {
-    session: Session,
-    arrived: VecDeque<Arrived>,
-    /// Stored, and not told to the session yet.
-    decided: VecDeque<(Handle, Settlement)>,
-    monitor: Monitor,
-    over: Option<Reason>,
-}
-
-/// Reads along what one end sends, and what comes to it, by the codec alone.
-#[derive(Default)]
-struct Monitor {
-    sends: PacketBuffer,
-    hears: PacketBuffer,
-    /// Messages sent and acknowledged.
-    sent: u64,
-    acknowledged: u64,
-    /// Of each message that came: whether it is recoverable; and how many are settled.
-    came: Vec<bool>,
-    settled: BTreeSet<u64>,
-    window: u64,
-}
-
-impl Monitor {
-    /// What was sent never exceeds the window, and never acknowledges what is not settled.
-    fn sends(&mut self, bytes: &[u8]) {
-        self.sends.push(bytes);
-        while let Some(packet) = self.sends.pull().expect("what is sent is packets") {
-            let packet = Packet::decode_strict(packet).expect("what is sent keeps the rules");
-            let header = match packet {
-                Packet::SessionAck(ack) => Some(ack.session),
-                Packet::UserMessage(message) => {
-                    self.sent += 1;
-                    assert!(self.sent - self.acknowledged <= self.window, "more than the window");
-                    message.session
-                }
-                _ => None,
-            };
-            let Some(header) = header else { continue };
-            let settled = (1..).take_while(|n| self.settled.contains(n)).count();
-            let recoverable = self.came[..settled].iter().filter(|r| **r).count();
-            let all = u16::try_from(settled & 0xFFFF).unwrap();
-            assert!(
-                all.wrapping_sub(header.ack_sequence_number) < 0x8000,
-                "acknowledges what is not settled"
-            );
-            if header.recoverable_ack_flags != 0 {
-                let highest = 31 - header.recoverable_ack_flags.leading_zeros();
-                let last = header.recoverable_ack_sequence_number.wrapping_add(highest as u16);
-                let stored = u16::try_from(recoverable & 0xFFFF).unwrap();
-                assert!(stored.wrapping_sub(last) < 0x8000, "acknowledges what is not stored");
-            }
-        }
-    }
-
-    fn hears(&mut self, bytes: &[u8]) {
-        self.hears.push(bytes);
-        while let Some(packet) = self.hears.pull().expect("what comes is packets") {
-            let packet = Packet::decode(packet).unwrap();
-            let header = match &packet {
-                Packet::SessionAck(ack) => Some(ack.session),
-                Packet::UserMessage(message) => {
-                    self.came.push(message.user.delivery_mode() == DeliveryMode::RECOVERABLE);
-                    message.session
-                }
-                _ => None,
-            };
-            if let Some(header) = header {
-                let low = u16::try_from(self.acknowledged & 0xFFFF).unwrap();
-                self.acknowledged += u64::from(header.ack_sequence_number.wrapping_sub(low));
-            }
-        }
-    }
-}
+/// Connections that something may still happen on.
+const RECENT: usize = 4;
+/// Milliseconds until the end of all times of day of 32 bits, nearly.
+const MOST: u64 = 2_000_000_000_000;
 
 /// Two directions of bytes on their way. After a reset nothing more goes in; what is there may still come out.
 #[derive(Default)]
 struct Wire {
     towards: [VecDeque<u8>; 2],
     reset: bool,
+    /// Nothing comes out before that many steps.
+    stalled: u64,
     /// Bytes that still come out in each direction before it is cut.
     limit: [Option<usize>; 2],
-}
-
-struct Host {
-    store: Store,
-    outgoing: Outgoing,
-    /// Up to this ticket the outbox is in `outgoing`.
-    loaded: u64,
-    ends: BTreeMap<usize, End>,
-    /// The connection that it sends on.
-    current: Option<usize>,
-    /// OrderAcks and FinalAcks that are late.
-    late: Vec<Acknowledgment>,
-    clock: u64,
 }
 
 /// What kind of world it is.
@@ -181,264 +47,11 @@ pub struct World {
     wires: Vec<Wire>,
     options: Options,
     faults: bool,
+    steps: u64,
     cut: Option<(usize, usize)>,
     crash: Option<(u64, usize)>,
     /// How often each thing happened, for those who want to know that it did.
     pub counts: BTreeMap<&'static str, u64>,
-}
-
-impl Host {
-    fn new(own: Uuid, pipelined: bool) -> Self {
-        let sequence = if pipelined { Sequence::Pipelined { last: None } } else { Sequence::One };
-        let store = Store {
-            own,
-            message_ids: 0,
-            tickets: 0,
-            greatest: None,
-            sequence,
-            outbox: Vec::new(),
-            awaiting: BTreeMap::new(),
-            journal: BTreeSet::new(),
-            finished: BTreeSet::new(),
-            incoming: BTreeMap::new(),
-            history: BTreeSet::new(),
-            held: VecDeque::new(),
-            got: BTreeMap::new(),
-            accepted: BTreeMap::new(),
-            wants_journal: BTreeSet::new(),
-        };
-        Self {
-            store,
-            outgoing: Outgoing::new(ResendSchedule::default(), Time(0)),
-            loaded: 0,
-            ends: BTreeMap::new(),
-            current: None,
-            late: Vec::new(),
-            clock: 1_000_000,
-        }
-    }
-
-    fn now(&self) -> Time {
-        Time(self.clock)
-    }
-
-    fn unix(&self) -> u32 {
-        u32::try_from(BEGAN + self.clock / 1000).unwrap()
-    }
-
-    fn message_id(&mut self) -> MessageIdentifier {
-        self.store.message_ids += 1;
-        MessageIdentifier { queue_manager: self.store.own, ordinal: self.store.message_ids }
-    }
-
-    /// The program sends a message: from now on it is accepted.
-    fn submit(&mut self, kind: Kind, journaling: Journaling) {
-        let (message, sent) = (self.message_id(), self.unix());
-        let number = self.store.accepted.entry(kind).or_default();
-        *number += 1;
-        let queue = QUEUES[usize::from(kind == Kind::Transactional)];
-        let body = [&[kind as u8][..], &number.to_le_bytes()].concat();
-        let mut packet = UserMessage::new(message, sent, QueueName::direct(queue)).with_body(body);
-        let delivery = match kind {
-            Kind::Express => Delivery::Express,
-            Kind::Transactional => {
-                let mut numbers = Numbers::resume(self.store.greatest, sent);
-                let place = self.store.sequence.place(&mut numbers).unwrap();
-                assert!(self.store.greatest.is_none_or(|id| id <= place.id));
-                self.store.greatest = Some(place.id);
-                packet = packet
-                    .in_transaction(TransactionHeader::single(place.id, place.number, 0))
-                    .with_journal(journaling.negative, journaling.positive);
-                Delivery::Transactional(place)
-            }
-            _ => {
-                packet = packet.recoverable();
-                Delivery::Recoverable
-            }
-        };
-        self.put(kind, packet, delivery, journaling);
-    }
-
-    fn put(&mut self, kind: Kind, message: UserMessage<'static>, delivery: Delivery, journaling: Journaling) {
-        self.store.tickets += 1;
-        let ticket = Ticket(self.store.tickets);
-        if journaling.positive {
-            self.store.wants_journal.insert(ticket);
-        }
-        let id = message.user.message_identifier();
-        let entry = Entry { ticket, message: id, delivery, journaling, expiry: Expiry::NEVER };
-        self.store.outbox.push(Row { kind, entry, message });
-    }
-
-    fn load(&mut self) {
-        for row in &self.store.outbox {
-            if row.entry.ticket.0 > self.loaded && self.outgoing.len() < 80 {
-                self.loaded = row.entry.ticket.0;
-                self.outgoing.add(row.entry);
-            }
-        }
-    }
-
-    fn crash(&mut self) {
-        self.store.outbox.retain(|row| row.kind != Kind::Express);
-        self.outgoing = Outgoing::new(ResendSchedule::default(), self.now());
-        self.loaded = 0;
-        self.ends.clear();
-        self.current = None;
-        self.late.clear();
-    }
-
-    fn settled(&mut self, settled: Settled) {
-        let ticket = settled.ticket;
-        let index = self.store.outbox.iter().position(|row| row.entry.ticket == ticket);
-        let row = self.store.outbox.remove(index.expect("a message is settled once"));
-        match settled.fate {
-            Fate::AwaitFinalAck => {
-                self.store.awaiting.insert(ticket, (row.entry.message, row.entry.journaling));
-            }
-            fate => self.finish(ticket, fate),
-        }
-    }
-
-    fn finish(&mut self, ticket: Ticket, fate: Fate) {
-        assert!(self.store.finished.insert(ticket), "a message is finished once");
-        match fate {
-            Fate::Done => {}
-            Fate::Journal => assert!(self.store.journal.insert(ticket)),
-            other => panic!("nothing is rejected here: {other:?}"),
-        }
-    }
-
-    /// Judges one message and stores what the verdict says, as one transaction would.
-    fn decide(&mut self, connection: usize, room: Room) -> bool {
-        let (own, unix, now) = (self.store.own, self.unix(), self.now());
-        let Some(end) = self.ends.get_mut(&connection) else { return false };
-        let Some(arrived) = end.arrived.pop_front() else { return false };
-        let message = &arrived.message;
-        let source = message.user.source_queue_manager;
-        let name = message.user.destination_queue.as_direct().unwrap().to_text();
-        let target = QUEUES.iter().position(|queue| *queue == name).map(|queue| Target {
-            transactional: queue == 1,
-            authenticated: false,
-            writable: true,
-            room,
-        });
-        let facts = Facts {
-            own,
-            unix,
-            clock_skew: 0,
-            target,
-            sequence: self.store.incoming.get(&source).copied().unwrap_or_default(),
-            known: self.store.history.contains(&message.user.message_identifier()),
-            insecure_nacks: false,
-        };
-        let verdict = judge(message, &facts);
-        match verdict.decision {
-            Decision::Later => {
-                end.session.refuse(now);
-                return true;
-            }
-            Decision::Deliver => {
-                let (kind, number) = body(message);
-                let got = self.store.got.entry(kind).or_default();
-                if kind == Kind::Transactional {
-                    assert_eq!(number, got.len() as u64 + 1, "once and in order");
-                    self.store.held.push_back(Held { message: (**message).clone() });
-                } else {
-                    assert!(!got.contains(&number), "{kind:?} {number} comes once");
-                }
-                got.push(number);
-            }
-            Decision::Duplicate | Decision::OutOfOrder => {}
-            Decision::Acknowledges(_) => {}
-            Decision::Reject(class) => panic!("{class:?}"),
-        }
-        if let Some(sequence) = verdict.sequence {
-            self.store.incoming.insert(source, sequence);
-        }
-        if verdict.remember {
-            self.store.history.insert(message.user.message_identifier());
-        }
-        end.decided.push_back((arrived.handle, verdict.settlement));
-        if let Decision::Acknowledges(ack) = verdict.decision {
-            let settled = self.outgoing.transaction_acknowledged(&ack);
-            for settled in settled {
-                self.settled(settled);
-            }
-            if let Acknowledgment::Final(ack) = ack {
-                let found = self.store.awaiting.iter().find(|(_, (id, _))| *id == ack.message);
-                if let Some((ticket, (_, journaling))) = found.map(|(t, a)| (*t, *a)) {
-                    self.store.awaiting.remove(&ticket);
-                    self.finish(ticket, Fate::of_final_ack(ack.class, journaling));
-                }
-            }
-        }
-        true
-    }
-
-    /// Tells the session of one message that is stored.
-    fn settle(&mut self, connection: usize) -> bool {
-        let now = self.now();
-        let Some(end) = self.ends.get_mut(&connection) else { return false };
-        let Some((handle, settlement)) = end.decided.pop_front() else { return false };
-        if end.over.is_none() {
-            end.monitor.settled.insert(end.monitor.settled.len() as u64 + 1);
-            let _closed = end.session.settle(now, handle, settlement);
-        }
-        true
-    }
-
-    /// Sends what is next; whether something was.
-    fn send(&mut self) -> bool {
-        self.load();
-        let (now, unix) = (self.now(), self.unix());
-        let Some(end) = self.current.and_then(|c| self.ends.get_mut(&c)) else { return false };
-        if end.over.is_some() {
-            return false;
-        }
-        match self.outgoing.next(now, unix, end.session.can_send()) {
-            Next::Send { ticket, previous } => {
-                let row = self.store.outbox.iter().find(|row| row.entry.ticket == ticket).unwrap();
-                let mut message = row.message.clone();
-                if let Some(header) = &mut message.transaction {
-                    header.previous_sequence_number = previous;
-                }
-                end.session.send(now, ticket, message).expect("it can send");
-                true
-            }
-            Next::Expired(settled) => panic!("{settled:?}"),
-            Next::Wait(_) => false,
-        }
-    }
-
-    /// Sends an OrderAck or FinalAck that is due; whether there was room.
-    fn acknowledge(&mut self, connection: usize, ack: Acknowledgment) -> bool {
-        let (id, sent, now) = (self.message_id(), self.unix(), self.now());
-        let Some(end) = self.ends.get_mut(&connection) else { return false };
-        let queue = QueueName::order_queue("10.0.0.1");
-        let message = match ack {
-            Acknowledgment::Order(ack) => ack.message(id, sent, queue),
-            Acknowledgment::Final(ack) => ack.message(id, sent, queue),
-        };
-        end.session.send(now, Ticket::NONE, message).is_ok()
-    }
-
-    /// The application takes a message out of the transactional queue.
-    fn consume(&mut self) -> bool {
-        let Some(held) = self.store.held.pop_front() else { return false };
-        if let Some(ack) = removed(&held.message, MessageClass::ACK_RECEIVE).final_ack {
-            let (id, sent) = (self.message_id(), self.unix());
-            let message = ack.message(id, sent, QueueName::order_queue("10.0.0.1"));
-            self.put(Kind::Final, message, Delivery::Recoverable, Journaling::default());
-        }
-        true
-    }
-}
-
-fn body(message: &UserMessage<'_>) -> (Kind, u64) {
-    let (kind, number) = message.properties.body.split_first().unwrap();
-    let kind = [Kind::Express, Kind::Recoverable, Kind::Transactional][usize::from(*kind)];
-    (kind, u64::from_le_bytes(number.try_into().unwrap()))
 }
 
 impl World {
@@ -448,6 +61,7 @@ impl World {
             wires: Vec::new(),
             options: setting.options,
             faults: true,
+            steps: 0,
             cut: None,
             crash: None,
             counts: BTreeMap::new(),
@@ -475,13 +89,19 @@ impl World {
                 _ => Session::accept(options, host.now()),
             };
             let monitor = Monitor { window, ..Monitor::default() };
-            let end =
-                End { session, arrived: VecDeque::new(), decided: VecDeque::new(), monitor, over: None };
+            let end = End {
+                session,
+                arrived: VecDeque::new(),
+                decided: VecDeque::new(),
+                decisions: 0,
+                monitor,
+                over: None,
+            };
             host.ends.insert(connection, end);
             host.current = Some(connection);
             host.outgoing.disconnected();
             // What is long over is forgotten.
-            host.ends.retain(|c, _| c + 3 > connection);
+            host.ends.retain(|c, _| c + RECENT > connection);
         }
         self.count("connections");
     }
@@ -491,8 +111,7 @@ impl World {
         let host = &mut self.hosts[index];
         let connections: Vec<_> = host.ends.keys().copied().collect();
         for connection in connections {
-            loop {
-                let Some(end) = host.ends.get_mut(&connection) else { break };
+            while let Some(end) = host.ends.get_mut(&connection) {
                 match end.session.poll() {
                     Output::Wait(_) => break,
                     Output::Send(bytes) => {
@@ -539,6 +158,7 @@ impl World {
                                 host.acknowledge(connection, ack);
                                 *self.counts.entry("acks twice").or_default() += 1;
                             }
+                            _ if self.options.acks == AckRoute::Connect => host.late.push(ack),
                             _ => assert!(host.acknowledge(connection, ack), "there is room for it"),
                         }
                     }
@@ -552,6 +172,9 @@ impl World {
     /// Brings bytes to a host, at most so many.
     fn deliver(&mut self, connection: usize, index: usize, most: usize) -> bool {
         let wire = &mut self.wires[connection];
+        if wire.stalled > self.steps && self.faults {
+            return false;
+        }
         let host = &mut self.hosts[index];
         let now = host.now();
         let Some(end) = host.ends.get_mut(&connection) else {
@@ -600,12 +223,13 @@ impl World {
 
     /// One thing happens.
     pub fn step(&mut self, choice: &mut Choice<'_>) {
+        self.steps += 1;
         let index = usize::from(choice(2) == 1);
-        let connection = match self.wires.len().min(3) as u64 {
+        let connection = match self.wires.len().min(RECENT) as u64 {
             0 => None,
             recent => Some(self.wires.len() - 1 - choice(recent) as usize),
         };
-        match choice(40) {
+        match choice(44) {
             0..=8 => {
                 let most = if choice(2) == 0 { 1 + choice(700) } else { 1 << 20 };
                 if let Some(connection) = connection {
@@ -613,11 +237,11 @@ impl World {
                 }
             }
             9..=14 => self.pump(index, choice),
-            15..=17 => {
+            15 | 16 => {
                 let journaling = Journaling { negative: choice(8) == 0, positive: choice(8) == 0 };
                 self.hosts[index].submit(Kind::Transactional, journaling);
             }
-            18 => self.hosts[index].submit(Kind::Recoverable, Journaling::default()),
+            17 | 18 => self.hosts[index].submit(Kind::Recoverable, Journaling::default()),
             19 => self.hosts[index].submit(Kind::Express, Journaling::default()),
             20..=24 => {
                 let room = if choice(64) == 0 { Room::Later } else { Room::Enough };
@@ -627,7 +251,8 @@ impl World {
             }
             25..=29 => {
                 if let Some(connection) = connection {
-                    self.hosts[index].settle(connection);
+                    let last = choice(3) == 0;
+                    self.hosts[index].settle(connection, last);
                 }
             }
             30..=33 => {
@@ -641,7 +266,7 @@ impl World {
                 let host = &mut self.hosts[index];
                 host.clock = match choice(4) {
                     0 => host.clock.saturating_sub(choice(1 << 22)),
-                    1 if choice(8) == 0 => host.clock + choice(1 << 32),
+                    1 if choice(8) == 0 => (host.clock + choice(1 << 32)).min(MOST),
                     _ => host.clock + choice(2_000),
                 };
                 self.count("clocks changed");
@@ -652,8 +277,9 @@ impl World {
                     let wire = &mut self.wires[connection];
                     wire.reset = true;
                     for direction in &mut wire.towards {
-                        let keep = choice(direction.len() as u64 + 1) as usize;
-                        direction.truncate(keep);
+                        if choice(2) == 0 {
+                            direction.truncate(choice(direction.len() as u64 + 1) as usize);
+                        }
                     }
                     self.count("cuts");
                 }
@@ -667,18 +293,22 @@ impl World {
             }
             39 => {
                 // An acknowledgement that was late or doubled, on whatever connection there is now.
-                let host = &mut self.hosts[index];
-                if let (Some(ack), Some(connection)) = (host.late.pop(), connection)
-                    && host.ends.get(&connection).is_some_and(|end| end.session.can_send())
-                {
-                    host.acknowledge(connection, ack);
-                }
+                self.hosts[index].late_ack();
+            }
+            // Everybody does all that can be done, and waits for what is due soon.
+            40 | 41 => {
+                self.round();
+                self.tick(600);
             }
             _ => {
                 let lost = |host: &Host| {
                     host.current.is_none_or(|c| host.ends.get(&c).is_none_or(|e| e.over.is_some()))
                 };
                 if lost(&self.hosts[0]) || choice(16) == 0 {
+                    // What is on its way on the old connection may be very late.
+                    if let Some(old) = self.wires.last_mut() {
+                        old.stalled = self.steps + choice(4).min(1) * choice(1_000);
+                    }
                     self.connect();
                 }
             }
@@ -728,13 +358,10 @@ impl World {
     /// One round without faults of which each host does all that it can. Whether anything moved.
     fn round(&mut self) -> bool {
         let mut moved = false;
-        if self.hosts.iter().any(|host| host.current.is_none_or(|c| self.wires[c].reset)) {
-            self.connect();
-        }
         for index in 0..2 {
             self.pump(index, &mut |_| 7);
             self.done();
-            for connection in self.wires.len().saturating_sub(4)..self.wires.len() {
+            for connection in self.wires.len().saturating_sub(RECENT)..self.wires.len() {
                 if self.deliver(connection, index, usize::MAX) {
                     moved = true;
                     self.done();
@@ -743,7 +370,7 @@ impl World {
                     moved = true;
                     self.done();
                 }
-                while self.hosts[index].settle(connection) {
+                while self.hosts[index].settle(connection, false) {
                     moved = true;
                     self.done();
                 }
@@ -752,6 +379,7 @@ impl World {
                 moved = true;
                 self.done();
             }
+            moved |= self.hosts[index].late_ack();
             while self.hosts[index].consume() {
                 moved = true;
                 self.done();
@@ -768,6 +396,9 @@ impl World {
         let mut still = 0;
         for rounds in 0.. {
             assert!(rounds < 20_000, "it ends");
+            if self.hosts.iter().any(|host| host.current.is_none_or(|c| self.wires[c].reset)) {
+                self.connect();
+            }
             let moved = self.round();
             let done = self.hosts.iter().all(|h| h.store.outbox.is_empty() && h.store.awaiting.is_empty());
             if done && !moved {

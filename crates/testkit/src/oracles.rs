@@ -11,6 +11,7 @@ mod dcom_novice;
 mod invitation;
 mod logon;
 mod msmq;
+mod msmq_session;
 mod ndr;
 mod rccommand;
 mod rdp;
@@ -35,6 +36,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
         invitation::ALL,
         logon::ALL,
         msmq::ALL,
+        msmq_session::ALL,
         ndr::ALL,
         rccommand::ALL,
         rdp::ALL,

@@ -13,6 +13,7 @@ const NO_STD: &[(&str, &str)] = &[
     ("comqc-session", ""),
     ("dce-rpc", ""),
     ("msmq-packet", ""),
+    ("msmq-session", ""),
     ("ndr-oaut", ""),
     ("ra-dcom", ""),
     ("rdp-standard-security", ""),

@@ -38,6 +38,11 @@ const TESTS: &[Tests] = &[
         command: "cargo test -p suite-tests --test queue -- wire:: --nocapture --test-threads=1",
     },
     Tests {
+        title: "Sessions of MSMQ",
+        what: "two queue managers in one process, their connections cut, their processes killed and their clocks moved by numbers",
+        command: "cargo test -p suite-tests --test msmq_session_world -- --nocapture --test-threads=1",
+    },
+    Tests {
         title: "Queues of RabbitMQ",
         what: "a sender and a player, and a broker that is killed with SIGKILL",
         command: "env REMASSIST_ONLY=killed cargo test -p suite-tests --test comqc_broker -- --ignored --nocapture --exact \

@@ -1,7 +1,35 @@
-//! Acknowledgements to administration queues ([MS-MQQB] 3.1.7.15).
+//! Messages that tell what became of others ([MS-MQQB] 3.1.7.15, 3.1.7.17).
 
-use msmq_packet::{MessageClass, MessageIdentifier, QueueName, SecurityFlags, UserMessage};
+use msmq_packet::{
+    Acknowledgment, MessageClass, MessageIdentifier, ORDER_QUEUE_ID, QueueName, SecurityFlags, UserMessage,
+};
 use uuid::Uuid;
+
+/// The message that carries an OrderAck or FinalAck to the order queue of a peer: the one at this IP address where messages
+/// came for direct format names, otherwise that of the queue manager `peer` ([MS-MQQB] 3.1.7.17).
+///
+/// `identifier` is a number of the own queue manager that no other message has, `sent_time` is Unix time in seconds.
+#[must_use]
+pub fn order_queue_ack(
+    ack: &Acknowledgment,
+    address: Option<&str>,
+    peer: Uuid,
+    identifier: MessageIdentifier,
+    sent_time: u32,
+) -> UserMessage<'static> {
+    let queue = match address {
+        Some(address) => QueueName::order_queue(address),
+        None => QueueName::PrivateOnDestination { identifier: ORDER_QUEUE_ID },
+    };
+    let mut message = match ack {
+        Acknowledgment::Order(ack) => ack.message(identifier, sent_time, queue),
+        Acknowledgment::Final(ack) => ack.message(identifier, sent_time, queue),
+    };
+    if address.is_none() {
+        message.user.queue_manager_address = peer;
+    }
+    message
+}
 
 /// The message that tells the administration queue of `message` what became of it; `None` where it names no queue, or one
 /// that nobody finds without a directory.
