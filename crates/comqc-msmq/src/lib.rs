@@ -18,6 +18,9 @@ pub mod mqmp;
 pub mod mqmr;
 #[cfg(feature = "rpc")]
 pub mod mqrr;
+#[cfg(feature = "msmq")]
+pub mod msmq;
+mod open;
 mod queue;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -32,6 +35,7 @@ pub use error::QueueError;
 pub use handler::{AsyncComponent, Components, Handler, Outcome};
 pub use listener::{Listener, ListenerOptions};
 pub use metrics::{Metrics, Snapshot};
+pub use open::{OpenOptions, open};
 pub use queue::{Counts, Delivery, Listed, Place, Queue};
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::RabbitQueue;

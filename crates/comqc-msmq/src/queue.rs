@@ -218,4 +218,8 @@ pub trait Queue: Send + Sync + 'static {
     /// # Errors
     /// When the backend fails.
     async fn count(&self) -> Result<Counts, QueueError>;
+
+    /// Gives back what was taken ahead and nobody has received, once nobody receives any more; otherwise the next one to
+    /// receive might take it for abandoned.
+    async fn close(&self) {}
 }

@@ -48,6 +48,8 @@ pub enum DeadReason {
     Abandoned,
     /// Its time to be received is over.
     Expired,
+    /// The queue manager of the destination does not take it, or it did not get there in time.
+    Undeliverable,
     /// A person has put it there.
     Moved,
 }
@@ -63,6 +65,7 @@ impl DeadReason {
         Self::Exhausted,
         Self::Abandoned,
         Self::Expired,
+        Self::Undeliverable,
         Self::Moved,
     ];
 
@@ -78,6 +81,7 @@ impl DeadReason {
             Self::Exhausted => "exhausted",
             Self::Abandoned => "abandoned",
             Self::Expired => "expired",
+            Self::Undeliverable => "undeliverable",
             Self::Moved => "moved",
         }
     }

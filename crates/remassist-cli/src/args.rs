@@ -533,6 +533,8 @@ pub enum Act {
     Offer,
     /// Calls are recorded, queued, and played by a player that is killed.
     Queue,
+    /// Queued calls travel over MSMQ; sender and server are killed half way.
+    Msmq,
 }
 
 /// What happens when the expert has an invitation.

@@ -20,6 +20,7 @@ mod offer;
 mod orders;
 mod queue;
 mod stage;
+mod wire;
 pub mod words;
 
 use stage::{Check, Door, Stage, fits};
@@ -66,6 +67,9 @@ async fn acts(args: &DemoArgs, out: &mut dyn Write) -> Result<Vec<Check>, Failur
     }
     if wanted(Act::Queue) {
         checks.extend(queue::act(out).await?);
+    }
+    if wanted(Act::Msmq) {
+        checks.extend(wire::act(out).await?);
     }
     Ok(checks)
 }

@@ -47,6 +47,8 @@ enum Failure {
     Usage(String),
     /// Nothing is wrong, but not all is done that could have been: exit status 3.
     Unfinished(String),
+    /// All was done, and another machine says no: exit status 4.
+    Rejected(String),
     /// The output could not be written: exit status 1, or 0 when nobody reads it any more.
     Output(io::Error),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Err(Failure::Input(message)) => (1, message),
         Err(Failure::Usage(message)) => (2, message),
         Err(Failure::Unfinished(message)) => (3, message),
+        Err(Failure::Rejected(message)) => (4, message),
     };
     let _nobody_listens = writeln!(io::stderr(), "remassist: {message}");
     ExitCode::from(status)

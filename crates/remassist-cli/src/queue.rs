@@ -21,6 +21,7 @@ mod receive;
 mod record;
 mod security;
 mod send;
+mod serve;
 mod show;
 mod told;
 
@@ -29,6 +30,7 @@ pub fn run(command: &QueueCommand, out: &mut dyn Write) -> Result<(), Failure> {
         QueueCommand::Send(args) => block_on(send::send(args, out)),
         QueueCommand::Record(args) => block_on(record::record(args, out)),
         QueueCommand::Receive(args) => block_on(receive::receive(args, out)),
+        QueueCommand::Serve(args) => block_on(serve::serve(args, out)),
         QueueCommand::Play(args) => block_on(play::play(args, out)),
         QueueCommand::List(args) => block_on(manage::list(args, out)),
         QueueCommand::Move(args) => block_on(manage::move_to(args, out)),

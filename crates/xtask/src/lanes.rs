@@ -22,7 +22,7 @@ const NO_STD: &[(&str, &str)] = &[
 /// Crates that need an operating system: layer 3 and above.
 const NEED_A_SYSTEM: &[&str] = &["ra-rdp", "rpc-net", "ra-dcom", "comqc-msmq"];
 /// Features of the facade that bring them.
-const SYSTEM_FEATURES: &[&str] = &["rdp", "dcom", "comqc-msmq", "rabbitmq", "msmq-rpc"];
+const SYSTEM_FEATURES: &[&str] = &["rdp", "dcom", "comqc-msmq", "rabbitmq", "msmq-net", "msmq-rpc"];
 
 /// Tests that Miri is quick with: a test program, and parts of names (none: all of it).
 const MIRI: &[(&str, &str)] = &[

@@ -33,6 +33,11 @@ const TESTS: &[Tests] = &[
         command: "cargo test -p suite-tests --test queue -- kills:: --nocapture --test-threads=1",
     },
     Tests {
+        title: "Queues over MSMQ",
+        what: "a sender, an acceptor and a player, killed with SIGKILL, and a proxy between them that cuts and withholds",
+        command: "cargo test -p suite-tests --test queue -- wire:: --nocapture --test-threads=1",
+    },
+    Tests {
         title: "Sessions of MSMQ",
         what: "two queue managers in one process, their connections cut, their processes killed and their clocks moved by numbers",
         command: "cargo test -p suite-tests --test msmq_session_world -- --nocapture --test-threads=1",

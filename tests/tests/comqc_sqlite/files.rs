@@ -66,10 +66,10 @@ fn identifiers_that_come_back_are_found() {
 fn a_database_of_a_newer_version_is_refused() {
     let place = place();
     drop(place.store());
-    Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 5).unwrap();
     let refused =
         Store::open(place.path()).unwrap_err().to_string().replace(place.path().to_str().unwrap(), "FILE");
-    expect_test::expect!["the queue is damaged or of another version: FILE: its tables are of version 4; this program knows versions 1 to 3"].assert_eq(&refused);
+    expect_test::expect!["the queue is damaged or of another version: FILE: its tables are of version 5; this program knows versions 1 to 4"].assert_eq(&refused);
 }
 
 #[test]

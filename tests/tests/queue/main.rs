@@ -5,4 +5,6 @@ mod disk;
 mod hostile;
 mod kills;
 mod once;
+mod proxy;
+mod wire;
 mod workers;

@@ -439,6 +439,10 @@ impl Queue for RabbitQueue {
         Ok(within(self.address.limit, "purge a queue", purge).await?.into())
     }
 
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+
     async fn count(&self) -> Result<Counts, QueueError> {
         let channel = self.channel().await?;
         let ready = async |place| {

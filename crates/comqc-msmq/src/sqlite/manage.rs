@@ -10,7 +10,7 @@ use super::store::{Durability, Inner};
 use crate::{Counts, Listed, Place, QueueError};
 
 /// The seq of the message with this identifier at a place.
-fn find(db: &Connection, queue: i64, place: Place, id: MessageId) -> Result<i64, Fault> {
+pub(super) fn find(db: &Connection, queue: i64, place: Place, id: MessageId) -> Result<i64, Fault> {
     let seq = db
         .prepare_cached(&format!(
             "SELECT seq FROM comqc_message

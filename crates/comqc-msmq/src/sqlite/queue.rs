@@ -91,6 +91,11 @@ impl StoredQueue {
         &self.store
     }
 
+    #[cfg(feature = "msmq")]
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &str {

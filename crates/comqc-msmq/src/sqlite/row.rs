@@ -71,7 +71,7 @@ pub(super) const OF_ID: &str = "
     SELECT seq FROM comqc_message WHERE named AND uniquifier = ?1 AND lineage = ?2";
 
 /// Gives the next message its place in the order, and an identifier: seq, identifier.
-fn number(tx: &Transaction<'_>) -> Result<(i64, MessageId), Fault> {
+pub(super) fn number(tx: &Transaction<'_>) -> Result<(i64, MessageId), Fault> {
     let seq: i64 = tx
         .prepare_cached(
             "SELECT 1 + max(coalesce((SELECT max(seq) FROM comqc_message), 0),

@@ -11,8 +11,12 @@ use crate::QueueError;
 const APPLICATION_ID: i32 = 0x434F_4D51;
 
 /// What leads from each version to the next. Never changed, only added to.
-const STEPS: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// The version that [`STEPS`] lead to.
 fn newest() -> i64 {

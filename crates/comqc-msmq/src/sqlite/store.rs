@@ -182,13 +182,14 @@ impl Store {
         StoredQueue::open(self, name)
     }
 
-    /// The names of all queues.
+    /// The names of all queues. Those of other machines are none: what waits for them is theirs.
     ///
     /// # Errors
     /// Those of the database.
     pub fn queues(&self) -> Result<Vec<String>, QueueError> {
         self.inner.read(|tx| {
-            let mut names = tx.prepare_cached("SELECT name FROM comqc_queue ORDER BY name")?;
+            let mut names =
+                tx.prepare_cached("SELECT name FROM comqc_queue WHERE instr(name, '\\') = 0 ORDER BY name")?;
             let names = names.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
             Ok(names)
         })

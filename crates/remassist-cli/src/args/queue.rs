@@ -1,11 +1,13 @@
 //! The command line of `remassist queue`.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use comqc_msmq::Place;
+use comqc_msmq::msmq::Network;
 use comqc_msmq::session::{MessageId, QueueMoniker};
 use remassist::core::Secret;
 use uuid::Uuid;
@@ -14,7 +16,8 @@ use uuid::Uuid;
 pub enum QueueCommand {
     /// Put messages of queued calls into a queue.
     ///
-    /// Ends with status 0 once all of them are on disk there.
+    /// Ends with status 0 once all of them are on disk there. To queues of other machines, they are sent from an outbox on this one:
+    /// status 3 when some are still in there after the wait, 4 when the other machine does not take one.
     Send(SendArgs),
     /// Make a message of a list of calls, and write it into a file or send it.
     Record(RecordArgs),
@@ -23,6 +26,10 @@ pub enum QueueCommand {
     /// A message is taken out only once its body is written and synced; one that was not comes again.
     /// Exit status 3 when there was none.
     Receive(ReceiveArgs),
+    /// Take messages that other machines send by MSMQ, bring those on their way to others there, and play what comes.
+    ///
+    /// A message is acknowledged once it is on disk in its queue. Ctrl-C and SIGTERM end it after the messages in hand.
+    Serve(Box<ServeArgs>),
     /// Play messages: hand their calls to a program, as JSON on its standard input.
     ///
     /// The program does a call and ends with status 0; anything else is a failure, and the message comes again: three times, then after
@@ -46,9 +53,27 @@ pub enum QueueCommand {
 /// Which queue.
 #[derive(Debug, Args)]
 pub struct QueueUrl {
-    /// The queue: sqlite:FILE?queue=NAME, or amqp://USER:PASSWORD@HOST/VHOST?queue=NAME.
+    /// The queue: sqlite:FILE?queue=NAME, amqp://USER:PASSWORD@HOST/VHOST?queue=NAME, or of a Windows machine
+    /// 'DIRECT=OS:HOST\private$\NAME' or 'DIRECT=TCP:ADDRESS\private$\NAME', of which this machine has what is on its way there.
     #[arg(long = "queue", value_name = "URL", value_parser = secret, env = "REMASSIST_QUEUE", hide_env_values = true)]
     pub url: Secret<String>,
+    #[command(flatten)]
+    pub outbox: OutboxArg,
+}
+
+/// Where messages to other machines are until they are there.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Queues of other machines")]
+pub struct OutboxArg {
+    /// The file with the messages that are on their way; outbox.db in the user's directory for state when left out.
+    #[arg(long, value_name = "FILE", env = "REMASSIST_OUTBOX")]
+    pub outbox: Option<PathBuf>,
+    /// For a queue that is not transactional. Those of COM+ are, as long as nobody has changed it.
+    #[arg(long)]
+    pub not_transactional: bool,
+    /// Send further messages before the first is acknowledged.
+    #[arg(long, conflicts_with = "not_transactional")]
+    pub pipelined: bool,
 }
 
 /// Never fails: a failure would be told with the password that a URL may hold.
@@ -101,10 +126,24 @@ pub struct PropertyArgs {
     pub response_queue: Option<String>,
 }
 
+/// How messages get to other machines.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Queues of other machines")]
+pub struct DeliveryArgs {
+    /// The port that other machines listen on.
+    #[arg(long, value_name = "PORT", default_value_t = 1801, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// How long to wait until the messages are there; 0s leaves them in the outbox for another `queue send` or `queue serve`.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = wait)]
+    pub wait: Duration,
+}
+
 #[derive(Debug, Args)]
 pub struct SendArgs {
     #[command(flatten)]
     pub queue: QueueUrl,
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
     #[command(flatten)]
     pub properties: PropertyArgs,
     /// Send what is no message of queued calls, or breaks a rule of them: players will put it into the dead queue.
@@ -122,6 +161,10 @@ pub struct RecordArgs {
     /// The queue to send it to; see `send`.
     #[arg(long = "queue", value_name = "URL", value_parser = secret, env = "REMASSIST_QUEUE", hide_env_values = true)]
     pub url: Option<Secret<String>>,
+    #[command(flatten)]
+    pub outbox: OutboxArg,
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
     #[command(flatten)]
     pub properties: PropertyArgs,
     /// Write the body into this file, or - for standard output.
@@ -161,6 +204,21 @@ pub struct PlayArgs {
     /// The command that does a call; the shell runs it.
     #[arg(long, value_name = "COMMAND")]
     pub exec: String,
+    /// Class that is played, of a partition when one is told; messages for others go to the dead queue.
+    #[arg(long = "class", value_name = "CLSID[@PARTITION]", required = true, value_parser = class)]
+    pub classes: Vec<Class>,
+    #[command(flatten)]
+    pub player: PlayerArgs,
+    /// End when no message is due any more.
+    #[arg(long)]
+    pub once: bool,
+    #[command(flatten)]
+    pub printed: Printed,
+}
+
+/// What is played, and how.
+#[derive(Debug, Args)]
+pub struct PlayerArgs {
     /// Run it once for each message, with all calls: they succeed or fail together. Otherwise, once for each call, and calls that
     /// succeeded are played again when a later one of their message fails.
     #[arg(long)]
@@ -168,9 +226,6 @@ pub struct PlayArgs {
     /// The command that has a last try at what has failed in every round.
     #[arg(long, value_name = "COMMAND")]
     pub exec_final: Option<String>,
-    /// Class that is played, of a partition when one is told; messages for others go to the dead queue.
-    #[arg(long = "class", value_name = "CLSID[@PARTITION]", required = true, value_parser = class)]
-    pub classes: Vec<Class>,
     /// Interfaces, as a list of calls has them: they name the arguments.
     #[arg(long, value_name = "FILE")]
     pub interfaces: Vec<PathBuf>,
@@ -183,11 +238,61 @@ pub struct PlayArgs {
     /// Tries in each round.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub tries: u32,
-    /// End when no message is due any more.
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// An address to listen on, with its port where that is not 1801. MSMQ proves nothing about who sends: as few as possible.
+    #[arg(long, value_name = "ADDRESS", required = true, value_parser = listening)]
+    pub listen: Vec<SocketAddr>,
+    /// Who may send: an address, or a network as 10.0.0.0/8. This machine when left out, where it listens to no other.
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    pub allow: Vec<Network>,
+    /// A queue for what comes, and its name for senders where it is another one: sqlite:FILE?queue=NAME=private$\NAME.
+    #[arg(long = "queue", value_name = "URL", required = true, value_parser = secret)]
+    pub queues: Vec<Secret<String>>,
+    /// The file with messages on their way to other machines, and with the notes on what has come; outbox.db in the user's directory
+    /// for state when left out.
+    #[arg(long, value_name = "FILE", env = "REMASSIST_OUTBOX")]
+    pub outbox: Option<PathBuf>,
+    /// The queues take messages that are not transactional, and no others.
     #[arg(long)]
-    pub once: bool,
+    pub not_transactional: bool,
+    /// Which way to acknowledge: over the session that a message came on, or by connecting to its sender, as Windows does.
+    #[arg(long, value_enum, default_value_t)]
+    pub acks: Acks,
+    /// The port that other machines listen on.
+    #[arg(long, value_name = "PORT", default_value_t = 1801, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The command that does a call, as `queue play` has it; without it, messages are only kept.
+    #[arg(long, value_name = "COMMAND", requires = "classes")]
+    pub exec: Option<String>,
+    /// Class that is played, of a partition when one is told; messages for others go to the dead queue.
+    #[arg(long = "class", value_name = "CLSID[@PARTITION]", requires = "exec", value_parser = class)]
+    pub classes: Vec<Class>,
+    #[command(flatten)]
+    pub player: PlayerArgs,
     #[command(flatten)]
     pub printed: Printed,
+}
+
+/// Which way acknowledgements go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Acks {
+    /// Over the session that the message came on.
+    #[default]
+    Session,
+    /// By a connection of their own.
+    Connect,
+}
+
+fn listening(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 1801)));
+    address.map_err(|_| "an address is needed, as 192.168.1.5, 192.168.1.5:1801 or [::1]:1801".to_owned())
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    text.parse().map_err(|_| "an address or a network is needed, as 192.168.1.5 or 192.168.1.0/24".to_owned())
 }
 
 /// A class that is played.

@@ -24,7 +24,7 @@ const ORDERS: u32 = 24;
 const KILLED_AT: u32 = 12;
 const POISON: u32 = 18;
 /// What a player that does nothing any more is waited for.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
     writeln!(out, "\n== calls are queued: recorded, kept, played by a player that is killed ==")?;
@@ -110,7 +110,7 @@ pub async fn act(out: &mut dyn Write) -> Result<Vec<Check>, Failure> {
     Ok(checks)
 }
 
-fn range(numbers: std::ops::Range<u32>) -> Vec<i64> {
+pub(super) fn range(numbers: std::ops::Range<u32>) -> Vec<i64> {
     numbers.map(i64::from).collect()
 }
 
@@ -124,7 +124,7 @@ fn total(number: i64) -> i64 {
 }
 
 /// The message of one order.
-fn order(number: u32) -> Result<Result<QueueMessage, &'static str>, Failure> {
+pub(super) fn order(number: u32) -> Result<Result<QueueMessage, &'static str>, Failure> {
     let table = orders::interface()?;
     let mut options = RecorderOptions::default();
     options.properties.label = format!("order {number}");
@@ -149,7 +149,7 @@ fn order(number: u32) -> Result<Result<QueueMessage, &'static str>, Failure> {
     Ok(fits(recorder.finish())?.ok_or("no calls were recorded"))
 }
 
-fn numbers(db: &Connection, sql: &str) -> Result<Vec<i64>, Failure> {
+pub(super) fn numbers(db: &Connection, sql: &str) -> Result<Vec<i64>, Failure> {
     let mut rows = fits(db.prepare(sql))?;
     let rows = fits(rows.query_map([], |row| row.get(0)))?;
     fits(rows.collect())
@@ -163,7 +163,7 @@ async fn tell(queue: &SqliteQueue, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// Waits until nothing is to be played any more.
-async fn empty(queue: &SqliteQueue) -> Result<(), Failure> {
+pub(super) async fn empty(queue: &SqliteQueue) -> Result<(), Failure> {
     let wait = async {
         loop {
             let counts = fits(queue.count().await)?;
@@ -177,14 +177,14 @@ async fn empty(queue: &SqliteQueue) -> Result<(), Failure> {
 }
 
 /// A player in a process of its own.
-struct Player {
+pub(super) struct Player {
     number: u8,
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Player {
-    fn start(folder: &Path, number: u8, stop_at: Option<u32>) -> Result<Self, Failure> {
+    pub(super) fn start(folder: &Path, number: u8, stop_at: Option<u32>) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["demo", "--player"]).arg(folder);
         if let Some(message) = stop_at {
@@ -220,6 +220,12 @@ impl Player {
 
     fn ask_to_end(&mut self) {
         drop(self.child.stdin.take());
+    }
+
+    /// Asks it to end, and waits for that.
+    pub(super) async fn end(mut self) -> Result<bool, Failure> {
+        self.ask_to_end();
+        self.ended().await
     }
 
     /// Whether it ended well.

@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::args::{ListArgs, MoveArgs, Printed, PurgeArgs, RequeueArgs, StatsArgs};
 
 pub async fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let places = if args.places.is_empty() { places(&*queue).await? } else { args.places.clone() };
     let mut rows = Vec::new();
     for place in places {
@@ -91,7 +91,7 @@ fn state(message: &Listed) -> String {
 }
 
 pub async fn stats(args: &StatsArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let counts = queue.count().await?;
     let age = counts.oldest.map(|oldest| told::now().since(oldest));
     if args.printed.is_json() {
@@ -188,13 +188,13 @@ async fn all(queue: &dyn Queue, place: Place) -> Result<Vec<(Place, MessageId)>,
 }
 
 pub async fn move_to(args: &MoveArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let messages = match args.from {
         Some(place) if args.all => all(&*queue, place).await?,
         from => find(&*queue, &args.ids, from).await?,
     };
     let other = match &args.to_queue {
-        Some(url) => Some(open::queue(url).await?),
+        Some(url) => Some(open::queue(url, &args.queue.outbox).await?),
         None => None,
     };
     let goal = match (&other, args.to) {
@@ -211,7 +211,7 @@ pub async fn requeue(args: &RequeueArgs, out: &mut dyn Write) -> Result<(), Fail
     if matches!(args.from, Some(Place::Main | Place::Journal)) {
         return Err(Failure::Usage("messages are requeued from dead, or from retry-N".to_owned()));
     }
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let messages = if args.all {
         all(&*queue, args.from.unwrap_or(Place::Dead)).await?
     } else {
@@ -226,7 +226,7 @@ pub async fn requeue(args: &RequeueArgs, out: &mut dyn Write) -> Result<(), Fail
 }
 
 pub async fn purge(args: &PurgeArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let messages = find(&*queue, &args.ids, None).await?;
     if !args.yes && !agreed(&*queue, &args.places, messages.len()).await? {
         return Err(Failure::Unfinished("nothing was removed".to_owned()));

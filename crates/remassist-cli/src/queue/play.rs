@@ -9,7 +9,7 @@ use comqc_msmq::session::{
     CallError, Claims, PlayUnauthenticated, Playback, PlaybackKind, PlayedCall, Player, PlayerOptions,
     Received, Refused, RetryScheme, SecurityPolicy, Verdict,
 };
-use comqc_msmq::{Delivery, Handler, Listener, ListenerOptions, Outcome, Snapshot};
+use comqc_msmq::{Delivery, Handler, Listener, ListenerOptions, Outcome, Queue, Snapshot};
 use remassist::comqc::Sid;
 use serde_json::{Value, json};
 
@@ -18,50 +18,23 @@ use super::exec::Program;
 use super::observed::Observed;
 use super::{open, security, told};
 use crate::Failure;
-use crate::args::{Class, PlayArgs};
+use crate::args::{Class, PlayArgs, PlayerArgs};
 use crate::console::printable;
 
 /// The longest wait for the message in hand once the program was asked to end. Asked twice, it does not wait.
 const GRACE: Duration = Duration::from_secs(365 * 86_400);
 
 pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let tables = Tables::read(&args.interfaces)?;
-    let mut options = PlayerOptions {
-        scheme: RetryScheme { tries: args.tries, waits: args.waits.clone(), ..RetryScheme::default() },
-        names: tables.interfaces().to_vec(),
-        ..PlayerOptions::default()
-    };
-    options.policy = policy(&args.require_sender)?;
-    let mut player = Player::new(options);
-    for Class { id, partition } in &args.classes {
-        player.register(*partition, *id, ());
-        if args.exec_final.is_some() {
-            player.register_exception(*partition, *id, ());
-        }
-    }
-    let handler = Programs {
-        normal: Program(args.exec.clone()),
-        last: args.exec_final.clone().map(Program),
-        per_message: args.per_message,
-        tables,
-    };
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let address = told::address(&*queue);
     let (tell, told) = mpsc::channel();
-    let tell = Mutex::new(tell);
-    let observed = Observed {
-        queue: Arc::clone(&queue.queue),
-        tell: move |received: &Received, verdict: &Verdict| {
-            let tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
-            let _nobody_prints_any_more = tell.send(event(received, verdict));
-        },
-    };
-    let listener = Listener::new(Arc::new(observed), player).with_options(ListenerOptions {
+    let options = ListenerOptions {
         wait: if args.once { Duration::ZERO } else { Duration::from_millis(250) },
         until_empty: args.once,
-        grace: GRACE,
         ..ListenerOptions::default()
-    });
+    };
+    let (listener, handler) =
+        player(&args.exec, &args.classes, &args.player, Arc::clone(&queue), options, tell)?;
     let json = args.printed.is_json();
     let mut print = |event: &Value| -> io::Result<()> {
         match json {
@@ -118,6 +91,47 @@ pub async fn play(args: &PlayArgs, out: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
+/// What plays the messages of a queue by programs, and tells what becomes of them.
+pub fn player(
+    exec: &str,
+    classes: &[Class],
+    args: &PlayerArgs,
+    queue: Arc<dyn Queue>,
+    options: ListenerOptions,
+    tell: mpsc::Sender<Value>,
+) -> Result<(Listener<()>, Programs), Failure> {
+    let tables = Tables::read(&args.interfaces)?;
+    let mut how = PlayerOptions {
+        scheme: RetryScheme { tries: args.tries, waits: args.waits.clone(), ..RetryScheme::default() },
+        names: tables.interfaces().to_vec(),
+        ..PlayerOptions::default()
+    };
+    how.policy = policy(&args.require_sender)?;
+    let mut player = Player::new(how);
+    for Class { id, partition } in classes {
+        player.register(*partition, *id, ());
+        if args.exec_final.is_some() {
+            player.register_exception(*partition, *id, ());
+        }
+    }
+    let handler = Programs {
+        normal: Program(exec.to_owned()),
+        last: args.exec_final.clone().map(Program),
+        per_message: args.per_message,
+        tables,
+    };
+    let tell = Mutex::new(tell);
+    let observed = Observed {
+        queue,
+        tell: move |received: &Received, verdict: &Verdict| {
+            let tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
+            let _nobody_prints_any_more = tell.send(event(received, verdict));
+        },
+    };
+    let options = ListenerOptions { grace: GRACE, ..options };
+    Ok((Listener::new(Arc::new(observed), player).with_options(options), handler))
+}
+
 /// What became of a message.
 fn event(received: &Received, verdict: &Verdict) -> Value {
     let id = told::id(received.id);
@@ -146,7 +160,7 @@ fn event(received: &Received, verdict: &Verdict) -> Value {
     value
 }
 
-fn summary(counted: &Snapshot) -> Value {
+pub fn summary(counted: &Snapshot) -> Value {
     let Snapshot { received, played, calls, failures, retries, duplicates, .. } = counted;
     let dead: u64 = counted.dead.values().sum();
     let text = format!(
@@ -160,7 +174,7 @@ fn summary(counted: &Snapshot) -> Value {
 }
 
 /// Ctrl-C, and SIGTERM where there is one.
-struct Signals {
+pub struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -169,19 +183,19 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     #[cfg(not(unix))]
-    fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Ok(Self {})
     }
 
     /// Comes back at the next one.
     #[cfg(unix)]
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -189,7 +203,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         let _asked = tokio::signal::ctrl_c().await;
     }
 }
@@ -220,7 +234,7 @@ impl SecurityPolicy for Senders {
 }
 
 /// Has calls done by programs.
-struct Programs {
+pub struct Programs {
     normal: Program,
     last: Option<Program>,
     per_message: bool,

@@ -26,7 +26,7 @@ pub async fn receive(args: &ReceiveArgs, out: &mut dyn Write) -> Result<(), Fail
             "a body is nothing for a terminal: --dir DIR, --json, or > FILE".to_owned(),
         ));
     }
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let taken = take(args, raw, &*queue, out).await;
     let address = told::address(&*queue);
     queue.close().await;

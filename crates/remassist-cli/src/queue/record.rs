@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::calls::{Tables, arguments, kind, read_argument};
-use super::{open, security, send};
+use super::security;
+use super::send::{self, Goal};
 use crate::args::RecordArgs;
 use crate::{Failure, input, output};
 
@@ -33,12 +34,14 @@ pub async fn record(args: &RecordArgs, out: &mut dyn Write) -> Result<(), Failur
         write(path, &message.body, out)?;
     }
     if let Some(url) = &args.url {
-        let queue = open::queue(url).await?;
-        let id = send::one(&*queue, message.properties, message.body.to_vec()).await?;
+        let goal = Goal::open(url, &args.outbox).await?;
+        let id = send::one(goal.queue(), message.properties, message.body.to_vec()).await?;
         // Standard output may have the body already.
-        if args.output.as_deref() != Some(Path::new("-")) {
-            send::sent(id, &*queue, args.printed, out)?;
-        }
+        let mut nowhere = io::sink();
+        let quiet = args.output.as_deref() == Some(Path::new("-"));
+        let out: &mut dyn Write = if quiet { &mut nowhere } else { out };
+        send::sent(id, goal.queue(), args.printed, out)?;
+        goal.deliver(&[id], &args.delivery, args.printed, out).await?;
     }
     Ok(())
 }

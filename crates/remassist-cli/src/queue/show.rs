@@ -18,7 +18,7 @@ use crate::{Failure, input, inspect, tree};
 
 pub async fn show(args: &ShowArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let tables = Tables::read(&args.interfaces)?;
-    let queue = open::existing(&args.queue.url).await?;
+    let queue = open::existing(&args.queue.url, &args.queue.outbox).await?;
     let (place, id) = place_of(args, &*queue).await?;
     let received = queue.peek(place, id).await?;
     let received = received.ok_or_else(|| Failure::Unfinished(format!("there is no message at {place}")))?;

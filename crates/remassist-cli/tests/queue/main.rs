@@ -11,6 +11,7 @@
 mod bounded;
 mod purge;
 mod records;
+mod remote;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -628,10 +629,10 @@ fn wrong_usage_is_told() {
 
 #[test]
 fn the_demonstration_plays_everything_once() {
-    let desk = Desk::new();
-    let output =
-        bounded::output(Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", "queue"]), None);
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && text.ends_with("14 checks, 0 failed\n"), "{text}");
-    drop(desk);
+    for (act, checks) in [("queue", 14), ("msmq", 7)] {
+        let output =
+            bounded::output(Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", act]), None);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.ends_with(&format!("{checks} checks, 0 failed\n")), "{text}");
+    }
 }
