@@ -28,6 +28,8 @@ mod rabbitmq;
 pub mod rpc;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "msmq", feature = "rpc"))]
+mod user_message;
 
 pub use check::{MAX_MESSAGE, check};
 pub use comqc_session as session;

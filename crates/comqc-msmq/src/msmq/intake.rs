@@ -16,10 +16,11 @@ use tokio::sync::{Mutex, broadcast, mpsc};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use super::map::{self, from_wire, seconds};
+use super::map::{class_name, from_wire};
 use super::wire::Wire;
 use crate::check::check_carried;
 use crate::sqlite::{Arrival, Outbox, Store, StoredQueue, Transfer, step};
+use crate::user_message::{identifier, seconds};
 use crate::{Queue, QueueError};
 
 /// Messages that are committed together, at most, and their bytes.
@@ -135,7 +136,7 @@ impl Intake {
         let id = ids.0;
         ids.0.uniquifier = id.uniquifier.saturating_add(1);
         ids.1 = ids.1.saturating_sub(1);
-        Ok(map::identifier(id))
+        Ok(identifier(id))
     }
 
     /// The queue that a message is for.
@@ -272,7 +273,7 @@ impl Receiver {
                 add(&counters.duplicates, 1);
             }
             Decision::Reject(class) => {
-                warn!(%id, peer = %self.address, class = map::class_name(class), "rejected");
+                warn!(%id, peer = %self.address, class = class_name(class), "rejected");
                 add(&counters.rejected, 1);
             }
             _ => {}

@@ -24,10 +24,11 @@ use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use super::acceptor::Acceptor;
 use super::intake::{Intake, Receiver, add};
-use super::map::{class_name, identifier, seconds, to_wire};
+use super::map::{class_name, to_wire};
 use super::wire::{Step, Wire, asked, until};
 use crate::QueueError;
 use crate::sqlite::{Fate, Outbox, Outgoing, OutgoingKey, OutgoingQueue, step};
+use crate::user_message::{identifier, seconds};
 
 /// Bytes of messages that are loaded at a time.
 const LOADED: u64 = 8 * 1024 * 1024;
