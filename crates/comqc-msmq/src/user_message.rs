@@ -2,8 +2,8 @@
 
 use comqc_format::Sid;
 use comqc_session::{
-    AckFlags, DeliveryGuarantee, EncryptionAlgorithm, FormatName, HashAlgorithm, MessageClass, MessageId,
-    PrivacyLevel, Properties, QueueMessage, Received, Sender, SenderIdType, Timestamp,
+    AckFlags, DeliveryGuarantee, FormatName, MessageId, Properties, QueueMessage, Received, Sender,
+    SenderIdType, Timestamp,
 };
 use msmq_packet::{
     AcknowledgmentFlags, DeliveryMode, INFINITE, MessageIdentifier, QueueName, SecurityHeader, UserFlags,
@@ -41,15 +41,14 @@ pub(crate) fn user_message<'m>(
         .with_time_to_reach_queue(properties.time_to_reach_queue.unwrap_or(INFINITE))
         .with_time_to_be_received(properties.time_to_be_received.unwrap_or(INFINITE))
         .with_journal(properties.negative_journaling, properties.positive_journaling)
-        .with_class(msmq_packet::MessageClass(properties.class.0))
+        .with_class(properties.class)
         .with_correlation(identifier(properties.correlation))
         .with_application_tag(properties.application_tag);
     message.user.set_delivery_mode(DeliveryMode(properties.delivery.0));
     message.user.connector_type = (!properties.connector_type.is_nil()).then_some(properties.connector_type);
     message.properties.flags = AcknowledgmentFlags(properties.acknowledgements.0);
-    message.properties.hash_algorithm = msmq_packet::HashAlgorithm(properties.hash_algorithm.0);
-    message.properties.encryption_algorithm =
-        msmq_packet::EncryptionAlgorithm(properties.encryption_algorithm.0);
+    message.properties.hash_algorithm = properties.hash_algorithm;
+    message.properties.encryption_algorithm = properties.encryption_algorithm;
     message
 }
 
@@ -100,17 +99,17 @@ pub(crate) fn received(message: &mut UserMessage<'static>) -> Received {
         time_to_be_received: for_ever(user.time_to_be_received),
         positive_journaling: user.flags.contains(UserFlags::POSITIVE_JOURNAL),
         negative_journaling: user.flags.contains(UserFlags::NEGATIVE_JOURNAL),
-        class: MessageClass(header.message_class.0),
+        class: header.message_class,
         body_type: header.body_type,
         application_tag: header.application_tag,
         correlation: message_id(header.correlation_id),
         acknowledgements: AckFlags(header.flags.0),
         administration_queue: format_name(&user.admin_queue, message),
         response_queue: format_name(&user.response_queue, message),
-        sender_id_type: security.map_or(SenderIdType::NONE, |s| SenderIdType(s.sender_id_type().0)),
-        privacy: PrivacyLevel(header.privacy_level.0),
-        hash_algorithm: HashAlgorithm(header.hash_algorithm.0),
-        encryption_algorithm: EncryptionAlgorithm(header.encryption_algorithm.0),
+        sender_id_type: security.map_or(SenderIdType::NONE, SecurityHeader::sender_id_type),
+        privacy: header.privacy_level,
+        hash_algorithm: header.hash_algorithm,
+        encryption_algorithm: header.encryption_algorithm,
         connector_type: user.connector_type.unwrap_or_default(),
         ..Properties::default()
     };

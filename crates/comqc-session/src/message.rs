@@ -7,6 +7,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use comqc_format::{MSMQ_EXTENSION_GUID, Sid};
+pub use msmq_packet::{EncryptionAlgorithm, HashAlgorithm, MessageClass, PrivacyLevel, SenderIdType};
 use remassist_core::{Blob, named_numbers};
 use uuid::Uuid;
 
@@ -30,103 +31,6 @@ named_numbers! {
         EXPRESS = 0, "Express";
         /// Kept on disk.
         RECOVERABLE = 1, "Recoverable";
-    }
-    /// PrivacyLevel ([MS-MQMQ] 2.2.19.3), 32 bits.
-    PrivacyLevel(u32) {
-        /// The body is clear text; the only one that is sent.
-        NONE = 0, "None";
-        /// Encrypted with 40 bits.
-        BASE = 1, "Base";
-        /// Encrypted with 128 bits.
-        ENHANCED = 3, "Enhanced";
-        /// Encrypted with AES.
-        ADVANCED = 5, "Advanced";
-    }
-    /// HashAlgorithm ([MS-MQMQ] 2.2.19.3), 32 bits.
-    HashAlgorithm(u32) {
-        /// MD2.
-        MD2 = 0x8001, "MD2";
-        /// MD4.
-        MD4 = 0x8002, "MD4";
-        /// MD5.
-        MD5 = 0x8003, "MD5";
-        /// SHA-1.
-        SHA1 = 0x8004, "SHA1";
-        /// SHA-256.
-        SHA_256 = 0x800C, "SHA_256";
-        /// SHA-512.
-        SHA_512 = 0x800E, "SHA_512";
-    }
-    /// EncryptionAlgorithm ([MS-MQMQ] 2.2.19.3), 32 bits.
-    EncryptionAlgorithm(u32) {
-        /// RC2.
-        RC2 = 0x6602, "RC2";
-        /// AES with 128 bits.
-        AES128 = 0x660E, "AES128";
-        /// AES with 192 bits.
-        AES192 = 0x660F, "AES192";
-        /// AES with 256 bits.
-        AES256 = 0x6610, "AES256";
-        /// RC4.
-        RC4 = 0x6801, "RC4";
-    }
-    /// SenderIdentifierType ([MS-MQDMPR] 3.1.1.12), bits ST of SecurityHeader ([MS-MQMQ] 2.2.20.6).
-    SenderIdType(u8) {
-        /// Nobody is named.
-        NONE = 0, "None";
-        /// SenderIdentifier is the SID of a user.
-        SID = 1, "Sid";
-        /// SenderIdentifier is the GUID of the queue manager that has sent the message.
-        QUEUE_MANAGER = 2, "QueueManagerIdentifier";
-    }
-    /// Class ([MS-MQMQ] 2.2.18.1.6), 16 bits: what a message is for.
-    MessageClass(u16) {
-        /// From an application.
-        NORMAL = 0x0000, "MQMSG_CLASS_NORMAL";
-        /// Tells the way of another message.
-        REPORT = 0x0001, "MQMSG_CLASS_REPORT";
-        /// Has reached the queue.
-        ACK_REACH_QUEUE = 0x0002, "MQMSG_CLASS_ACK_REACH_QUEUE";
-        /// Has come in order.
-        ORDER_ACK = 0x00FF, "MQMSG_CLASS_ORDER_ACK";
-        /// Was received.
-        ACK_RECEIVE = 0x4000, "MQMSG_CLASS_ACK_RECEIVE";
-        /// No such queue.
-        NACK_BAD_DST_Q = 0x8000, "MQMSG_CLASS_NACK_BAD_DST_Q";
-        /// Deleted on the way.
-        NACK_DELETED = 0x8001, "MQMSG_CLASS_NACK_DELETED";
-        /// Did not reach the queue in time.
-        NACK_REACH_QUEUE_TIMEOUT = 0x8002, "MQMSG_CLASS_NACK_REACH_QUEUE_TIMEOUT";
-        /// The queue is full.
-        NACK_Q_EXCEED_QUOTA = 0x8003, "MQMSG_CLASS_NACK_Q_EXCEED_QUOTA";
-        /// The sender may not write.
-        NACK_ACCESS_DENIED = 0x8004, "MQMSG_CLASS_NACK_ACCESS_DENIED";
-        /// Forwarded too often.
-        NACK_HOP_COUNT_EXCEEDED = 0x8005, "MQMSG_CLASS_NACK_HOP_COUNT_EXCEEDED";
-        /// The signature is wrong.
-        NACK_BAD_SIGNATURE = 0x8006, "MQMSG_CLASS_NACK_BAD_SIGNATURE";
-        /// The body cannot be decrypted.
-        NACK_BAD_ENCRYPTION = 0x8007, "MQMSG_CLASS_NACK_BAD_ENCRYPTION";
-        /// A transactional message to another queue.
-        NACK_NOT_TRANSACTIONAL_Q = 0x8009, "MQMSG_CLASS_NACK_NOT_TRANSACTIONAL_Q";
-        /// Another message to a transactional queue.
-        NACK_NOT_TRANSACTIONAL_MSG = 0x800A, "MQMSG_CLASS_NACK_NOT_TRANSACTIONAL_MSG";
-        /// The receiver does not have the cryptography.
-        NACK_UNSUPPORTED_CRYPTO_PROVIDER = 0x800B, "MQMSG_CLASS_NACK_UNSUPPORTED_CRYPTO_PROVIDER";
-        /// The queue was deleted.
-        NACK_Q_DELETED = 0xC000, "MQMSG_CLASS_NACK_Q_DELETED";
-        /// The queue was purged.
-        NACK_Q_PURGED = 0xC001, "MQMSG_CLASS_NACK_Q_PURGED";
-        /// Was not received in time.
-        NACK_RECEIVE_TIMEOUT = 0xC002, "MQMSG_CLASS_NACK_RECEIVE_TIMEOUT";
-        /// The application has refused it.
-        NACK_RECEIVE_REJECTED = 0xC004, "MQMSG_CLASS_NACK_RECEIVE_REJECTED";
-    }
-}
-
-impl Default for MessageClass {
-    fn default() -> Self {
-        Self::NORMAL
     }
 }
 
@@ -282,7 +186,7 @@ impl Default for Properties {
             signature_level: SignatureLevel::NONE,
             sender_id_type: SenderIdType::NONE,
             privacy: PrivacyLevel::NONE,
-            hash_algorithm: HashAlgorithm::SHA_512,
+            hash_algorithm: HashAlgorithm::SHA512,
             encryption_algorithm: EncryptionAlgorithm::AES128,
             connector_type: Uuid::nil(),
         }

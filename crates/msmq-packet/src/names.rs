@@ -170,3 +170,9 @@ remassist_core::named_numbers! {
         IPV6 = 6, "IPV6_ADDRESS_TYPE";
     }
 }
+
+impl Default for MessageClass {
+    fn default() -> Self {
+        Self::NORMAL
+    }
+}

@@ -80,7 +80,7 @@ fn message<'a>(received: &'a Received, destination: &FormatName) -> UserMessage<
     }
     message.user.admin_queue = named(&properties.administration_queue);
     message.user.response_queue = named(&properties.response_queue);
-    message.properties.privacy_level = msmq_packet::PrivacyLevel(properties.privacy.0);
+    message.properties.privacy_level = properties.privacy;
     message.security = sender.sid.as_ref().map(|sid| SecurityHeader::of_sid(sid.as_bytes()));
     message
 }
