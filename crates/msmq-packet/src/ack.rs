@@ -1,6 +1,8 @@
 //! Acknowledgments of transactional messages: messages to the order queue.
 
-use remassist_core::{At, Cursor, Decode, DecodeError, DecodeErrorKind, Format};
+use remassist_core::{
+    At, Cursor, DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Format, decode_using,
+};
 
 use crate::wire::{invalid, places};
 use crate::{MessageClass, MessageIdentifier, QueueName, TransactionHeader, TxSequenceId, UserMessage};
@@ -25,6 +27,7 @@ pub const ORDER_LABEL: &str = "QM Ordering Ack";
 /// [`MessageClass::ORDER_ACK`] to the order queue, 36 bytes: TxSequenceID u64, TxSequenceNumber u32,
 /// TxPreviousSequenceNumber u32, Reserved (20 bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OrderAck {
     /// TxSequenceID of the message acknowledged (erratum Q5).
     pub sequence_id: TxSequenceId,
@@ -40,6 +43,7 @@ pub struct OrderAck {
 /// order queue, 36 bytes: TxSequenceID u64, TxSequenceNumber u32, TxPreviousSequenceNumber u32, SourceGUID, MessageID
 /// u32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FinalAck {
     /// Of the message that carries it: [`MessageClass::ACK_RECEIVE`] or a reason why not.
     pub class: MessageClass,
@@ -55,6 +59,8 @@ pub struct FinalAck {
 
 /// What a message to the order queue says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "snake_case"))]
 pub enum Acknowledgment {
     /// Messages arrived in order.
     Order(OrderAck),
@@ -132,16 +138,6 @@ impl FinalAck {
     ) -> UserMessage<'a> {
         carrier(identifier, sent_time, destination, self.class, self.to_bytes()).recoverable()
     }
-
-    fn from_body(ack: OrderAck, class: MessageClass) -> Self {
-        Self {
-            class,
-            sequence_id: ack.sequence_id,
-            sequence_number: ack.sequence_number,
-            previous_sequence_number: ack.previous_sequence_number,
-            message: MessageIdentifier::from_bytes(ack.reserved),
-        }
-    }
 }
 
 fn body(sequence: TxSequenceId, numbers: [u32; 2], rest: [u8; 20]) -> [u8; BODY] {
@@ -202,53 +198,56 @@ impl UserMessage<'_> {
         if !known || self.transaction.is_some() || !self.user.destination_queue.is_order_queue() {
             return None;
         }
-        let ack = OrderAck::decode(&self.properties.body).ok()?;
-        Some(match class {
-            MessageClass::ORDER_ACK => Acknowledgment::Order(ack),
-            _ => Acknowledgment::Final(FinalAck::from_body(ack, class)),
+        let body = Acknowledgment::decode_body(&self.properties.body, class, &DecodeOptions::TOLERANT);
+        body.ok().map(|decoded| decoded.value)
+    }
+}
+
+impl Acknowledgment {
+    /// Reads the body of an acknowledgment; the class of its message says which of the two it is.
+    ///
+    /// # Errors
+    /// When it has other than 36 bytes, or breaks a rule under [`Policy::Strict`](remassist_core::Policy).
+    pub fn decode_body<'a>(
+        body: &'a [u8],
+        class: MessageClass,
+        options: &DecodeOptions,
+    ) -> Result<Decoded<'a, Self>, DecodeError> {
+        let is_order = class == MessageClass::ORDER_ACK;
+        decode_using(body, options, if is_order { &ORDER } else { &FINAL }, |cursor| {
+            let value = if is_order { Self::order(cursor)? } else { Self::last(cursor, class)? };
+            cursor.finish(if is_order { &ORDER } else { &FINAL })?;
+            Ok(value)
         })
     }
-}
 
-/// Tolerant of an OrderAck of number 0, which acknowledges nothing.
-impl<'a> Decode<'a> for OrderAck {
-    const AT: &'static At = &ORDER;
-
-    fn parse(cursor: &mut Cursor<'_, 'a>) -> Result<Self, DecodeError> {
-        let (sequence_id, [sequence_number, previous_sequence_number]) =
-            parse(cursor, [&ORDER_ID, &ORDER_NUMBER, &ORDER_PREVIOUS])?;
+    /// An OrderAck of number 0 acknowledges nothing, and has no number before.
+    fn order(cursor: &mut Cursor<'_, '_>) -> Result<Self, DecodeError> {
+        let (sequence_id, sequence_number) = sequence(cursor, [&ORDER_ID, &ORDER_NUMBER])?;
         let offset = cursor.offset();
-        let previous = sequence_number.checked_sub(1) == Some(previous_sequence_number);
+        let previous_sequence_number = cursor.u32(&ORDER_PREVIOUS)?;
+        let one_less = sequence_number.checked_sub(1).unwrap_or(previous_sequence_number);
         let kind = DecodeErrorKind::Rule("not one less than TxSequenceNumber");
-        cursor.must(previous || sequence_number == 0, offset, &ORDER_PREVIOUS, kind)?;
+        cursor.must(previous_sequence_number == one_less, offset, &ORDER_PREVIOUS, kind)?;
         let reserved = cursor.array(&RESERVED, Format::Filler)?;
-        Ok(Self { sequence_id, sequence_number, previous_sequence_number, reserved })
+        Ok(Self::Order(OrderAck { sequence_id, sequence_number, previous_sequence_number, reserved }))
+    }
+
+    fn last(cursor: &mut Cursor<'_, '_>, class: MessageClass) -> Result<Self, DecodeError> {
+        let (sequence_id, sequence_number) = sequence(cursor, [&FINAL_ID, &FINAL_NUMBER])?;
+        let previous_sequence_number = cursor.u32(&FINAL_PREVIOUS)?;
+        let message = MessageIdentifier::parse(cursor, &SOURCE)?;
+        Ok(Self::Final(FinalAck { class, sequence_id, sequence_number, previous_sequence_number, message }))
     }
 }
 
-fn parse(
+fn sequence(
     cursor: &mut Cursor<'_, '_>,
-    [id, number, previous]: [&'static At; 3],
-) -> Result<(TxSequenceId, [u32; 2]), DecodeError> {
+    [id, number]: [&'static At; 2],
+) -> Result<(TxSequenceId, u32), DecodeError> {
     let sequence_id = TxSequenceId(cursor.u64(id)?);
     let offset = cursor.offset();
     let sequence_number = cursor.u32(number)?;
     cursor.must(sequence_number > 0, offset, number, invalid(0))?;
-    Ok((sequence_id, [sequence_number, cursor.u32(previous)?]))
-}
-
-/// Reads the body of an acknowledgment into the trace, by the class of its message.
-pub fn trace_body(
-    body: &[u8],
-    class: MessageClass,
-    options: &remassist_core::DecodeOptions,
-) -> Result<alloc::vec::Vec<remassist_core::TraceEntry>, DecodeError> {
-    if class == MessageClass::ORDER_ACK {
-        return OrderAck::decode_with(body, options).map(|d| d.trace);
-    }
-    let decoded = remassist_core::decode_using(body, options, &FINAL, |cursor| {
-        parse(cursor, [&FINAL_ID, &FINAL_NUMBER, &FINAL_PREVIOUS])?;
-        MessageIdentifier::parse(cursor, &SOURCE)
-    })?;
-    Ok(decoded.trace)
+    Ok((sequence_id, sequence_number))
 }

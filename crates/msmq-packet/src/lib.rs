@@ -25,7 +25,7 @@ mod transaction;
 mod user;
 mod wire;
 
-pub use ack::{Acknowledgment, FinalAck, ORDER_LABEL, ORDER_QUEUE, ORDER_QUEUE_ID, OrderAck, trace_body};
+pub use ack::{Acknowledgment, FinalAck, ORDER_LABEL, ORDER_QUEUE, ORDER_QUEUE_ID, OrderAck};
 pub use base::{BaseFlags, BaseHeader, INFINITE, MAX_PACKET};
 pub use connection::{
     ConnectionParameters, EstablishConnection, InternalFlags, InternalHeader, OperatingSystem, SessionAck,

@@ -1,5 +1,7 @@
 //! A message.
 
+use alloc::boxed::Box;
+
 use bytes::BufMut;
 use remassist_core::{At, Blob, Cursor, Decode, DecodeError, DecodeErrorKind, Encode, EncodeError, Format};
 
@@ -39,8 +41,8 @@ pub struct UserMessage<'a> {
     pub debug: Option<DebugHeader>,
     /// SoapHeader.
     pub soap: Option<SoapHeader<'a>>,
-    /// MultiQueueFormatHeader.
-    pub multi_queue: Option<MultiQueueFormatHeader<'a>>,
+    /// MultiQueueFormatHeader: large, and seldom there.
+    pub multi_queue: Option<Box<MultiQueueFormatHeader<'a>>>,
     /// Bytes after the last header that PacketSize counts; more than rounding up to 4 breaks a rule.
     #[cfg_attr(feature = "serde", serde(default))]
     pub excess: Blob<'a>,
@@ -87,6 +89,18 @@ impl<'a> UserMessage<'a> {
             .with(UserFlags::SOAP.when(self.soap.is_some()))
     }
 
+    /// Where the body begins, in bytes from the beginning of the packet.
+    #[must_use]
+    pub fn body_offset(&self) -> usize {
+        sum([
+            BaseHeader::LEN,
+            self.user.size(),
+            self.transaction.map_or(0, TransactionHeader::size),
+            self.security.as_ref().map_or(0, SecurityHeader::size),
+            self.properties.body_offset(),
+        ])
+    }
+
     /// The same message, borrowed from nobody.
     #[must_use]
     pub fn into_owned(self) -> UserMessage<'static> {
@@ -98,7 +112,7 @@ impl<'a> UserMessage<'a> {
             properties: self.properties.into_owned(),
             debug: self.debug,
             soap: self.soap.map(SoapHeader::into_owned),
-            multi_queue: self.multi_queue.map(MultiQueueFormatHeader::into_owned),
+            multi_queue: self.multi_queue.map(|multi| Box::new(multi.into_owned())),
             excess: self.excess.into_owned(),
             session: self.session,
         }
@@ -190,7 +204,7 @@ impl<'a> UserMessage<'a> {
             self.soap = Some(SoapHeader::parse(cursor, !multi_queue)?);
         }
         if multi_queue {
-            self.multi_queue = Some(MultiQueueFormatHeader::parse(cursor)?);
+            self.multi_queue = Some(Box::new(MultiQueueFormatHeader::parse(cursor)?));
         }
         Ok(())
     }
@@ -220,7 +234,7 @@ impl<'a> UserMessage<'a> {
         self.properties.check(nothing && !remote && self.excess.is_empty())?;
         self.debug.map_or(Ok(()), DebugHeader::check)?;
         self.soap.as_ref().map_or(Ok(()), SoapHeader::check)?;
-        self.multi_queue.as_ref().map_or(Ok(()), MultiQueueFormatHeader::check)
+        self.multi_queue.as_ref().map_or(Ok(()), |multi| multi.check())
     }
 
     /// BaseHeader up to DebugHeader.
@@ -239,7 +253,7 @@ impl<'a> UserMessage<'a> {
     pub(crate) fn back_size(&self) -> usize {
         sum([
             self.soap.as_ref().map_or(0, |soap| soap.size(self.multi_queue.is_none())),
-            self.multi_queue.as_ref().map_or(0, MultiQueueFormatHeader::size),
+            self.multi_queue.as_ref().map_or(0, |multi| multi.size()),
             self.excess.len(),
         ])
     }

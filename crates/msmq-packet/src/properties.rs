@@ -226,8 +226,13 @@ impl<'a> MessagePropertiesHeader<'a> {
         })
     }
 
+    /// Where the body begins in the header.
+    pub(crate) fn body_offset(&self) -> usize {
+        sum([FIXED, self.label.as_bytes().len(), self.extension.len()])
+    }
+
     fn unpadded(&self) -> usize {
-        sum([FIXED, self.label.as_bytes().len(), self.extension.len(), self.body.len(), self.slack.len()])
+        sum([self.body_offset(), self.body.len(), self.slack.len()])
     }
 
     pub(crate) fn size(&self) -> usize {

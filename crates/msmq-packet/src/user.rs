@@ -83,7 +83,7 @@ pub struct UserHeader<'a> {
     /// SourceQueueManager: who sent it first.
     pub source_queue_manager: Uuid,
     /// QueueManagerAddress: who is to have it; null with a direct format name. In a message that is read remotely an
-    /// address then: see [`HostAddress`](crate::HostAddress).
+    /// address then: see [`MessagePacket::source`](crate::MessagePacket::source).
     pub queue_manager_address: Uuid,
     /// TimeToBeReceived: seconds until somebody must have taken it, or [`INFINITE`].
     pub time_to_be_received: u32,

@@ -102,6 +102,10 @@ pub enum KindArg {
     RaiCall,
     /// PDUs of connection-oriented RPC that one side has sent, one after the other ([C706] 12.6, [MS-RPCE] 2.2.2).
     RpcPdu,
+    /// Packets of MSMQ, one after the other, or datagrams of its ping ([MS-MQMQ] 2.2.20, [MS-MQQB] 2.2).
+    Msmq,
+    /// Network traffic, captured into a file of libpcap or pcapng: the packets of MSMQ in it (TCP port 1801, UDP port 3527).
+    Capture,
     /// What passed on the channels of a connection, as `novice` and `expert` write it with --record.
     Recording,
 }
@@ -119,7 +123,7 @@ pub struct InspectArgs {
     /// Refuse what breaks a rule of the specification.
     #[arg(long)]
     pub strict: bool,
-    /// Print one JSON object: kind, value, deviations; of a recording one for each record.
+    /// Print one JSON object: kind, value, deviations; of a recording or a capture one for each record or packet.
     #[arg(long)]
     pub json: bool,
     /// Show passwords, tickets, tokens and keys.

@@ -5,6 +5,7 @@ use remassist::core::{Decode as _, DecodeOptions};
 use remassist::rpc::CommonHeader;
 
 use crate::kinds::{KINDS, Kind, by_name};
+use crate::msmq;
 use crate::stub::Told;
 
 /// The kind that the input shows by its beginning, or the first as which it can be decoded, if possible without
@@ -20,6 +21,9 @@ fn by_signature(input: &[u8]) -> Option<&'static str> {
     // The signature, then one of the four forms.
     if matches!(input, [b'M', b'E', b'O', b'W', 1 | 2 | 4 | 8, 0, 0, 0, ..]) {
         return Some("objref");
+    }
+    if msmq::recognises(input) {
+        return Some("msmq");
     }
     if is_pdu(input) {
         return Some("rpc-pdu");

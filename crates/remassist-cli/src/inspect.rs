@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::args::{InspectArgs, KindArg};
 use crate::kinds::{Inspected, Kind, by_name};
-use crate::{Failure, bindings, detect, input, recording, tree};
+use crate::{Failure, bindings, capture, detect, input, recording, tree};
 
 impl KindArg {
     /// The kind named; `None` for `auto`.
     pub fn kind(self) -> Option<&'static Kind> {
         by_name(match self {
-            Self::Auto | Self::Recording => return None,
+            Self::Auto | Self::Recording | Self::Capture => return None,
             Self::Invitation => "invitation",
             Self::Connstring => "connstring",
             Self::RcCtl => "rc-ctl",
@@ -34,6 +34,7 @@ impl KindArg {
             Self::Objref => "objref",
             Self::RaiCall => "rai-call",
             Self::RpcPdu => "rpc-pdu",
+            Self::Msmq => "msmq",
         })
     }
 }
@@ -50,6 +51,9 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
             true => recording::print_json(&input, &options(args), args.show_secrets, out),
             false => recording::print(&input, out),
         };
+    }
+    if args.kind == KindArg::Capture || (args.kind == KindArg::Auto && capture::recognises(&input)) {
+        return capture::run(args, &input, out);
     }
     let kind = args.kind.kind().or_else(|| detect::detect(&input));
     let unknown = || Failure::Input("not recognised as any kind: try --kind".to_owned());
@@ -72,7 +76,7 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-fn options(args: &InspectArgs) -> DecodeOptions {
+pub fn options(args: &InspectArgs) -> DecodeOptions {
     let policy = if args.strict { DecodeOptions::STRICT } else { DecodeOptions::TOLERANT };
     policy.with_limits(input::limits())
 }

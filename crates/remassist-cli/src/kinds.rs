@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::stub::{self, Told};
-use crate::{oaut, objref, pdu};
+use crate::{msmq, oaut, objref, pdu};
 
 /// A decoded value, ready to be shown.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ static OTHERS: &[Kind] = &[
     Kind { name: "oaut-safearray", inspect: oaut::inspect_safearray, encode: oaut::encode_safearray },
     Kind { name: "objref", inspect: objref::inspect, encode: objref::encode },
     Kind { name: "rai-call", inspect: stub::inspect, encode: stub::encode },
+    Kind { name: "msmq", inspect: msmq::inspect, encode: msmq::encode },
     Kind { name: "rpc-pdu", inspect: pdu::inspect, encode: pdu::encode },
 ];
 

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use remassist::core::{Deviation, Format, Hex, TraceEntry, Utf16Le, usize_from};
 
 use crate::bindings::Follower;
+use crate::flags;
 
 /// Styles for a terminal; none of them where there is none, or where the user wants none.
 #[derive(Debug, Default)]
@@ -92,7 +93,7 @@ fn value(entry: &TraceEntry, bytes: &[u8], show_secrets: bool) -> String {
             let unused = 64_u32.saturating_sub(u32::try_from(bytes.len()).unwrap_or(8).saturating_mul(8));
             (number(bytes).wrapping_shl(unused).cast_signed().wrapping_shr(unused)).to_string()
         }
-        Format::Flags => format!("{:#x}", number(bytes)),
+        Format::Flags => format!("{:#x}{}", number(bytes), flags::names(entry.at, number(bytes))),
         Format::Guid => guid(bytes, number),
         Format::GuidBe => guid(bytes, number_be),
         Format::Utf8 => quoted(String::from_utf8_lossy(bytes).chars()),

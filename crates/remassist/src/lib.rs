@@ -11,6 +11,8 @@ pub use comqc_msmq;
 pub use comqc_session;
 #[cfg(feature = "rpc")]
 pub use dce_rpc as rpc;
+#[cfg(feature = "msmq")]
+pub use msmq_packet as msmq;
 #[cfg(feature = "ndr")]
 pub use ndr_oaut as ndr;
 #[cfg(feature = "channel")]

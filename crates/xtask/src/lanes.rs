@@ -12,6 +12,7 @@ const NO_STD: &[(&str, &str)] = &[
     ("comqc-format", ""),
     ("comqc-session", ""),
     ("dce-rpc", ""),
+    ("msmq-packet", ""),
     ("ndr-oaut", ""),
     ("ra-dcom", ""),
     ("rdp-standard-security", ""),

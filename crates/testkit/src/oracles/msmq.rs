@@ -1,5 +1,5 @@
 use msmq_packet::{
-    Acknowledgment, MAX_PACKET, MessagePacket, OrderAck, Packet, PacketBuffer, Ping, UserMessage, packet_len,
+    Acknowledgment, MAX_PACKET, MessagePacket, Packet, PacketBuffer, Ping, UserMessage, packet_len,
 };
 use remassist_core::{Decode as _, DecodeError, DecodeOptions, Encode as _};
 
@@ -37,10 +37,7 @@ fn acknowledgment(message: &UserMessage<'_>) {
     let (id, time, to) =
         (message.user.message_identifier(), message.user.sent_time, message.user.destination_queue.clone());
     let again = match acknowledgment {
-        Acknowledgment::Order(ack) => {
-            assert_eq!(OrderAck::decode(&ack.to_bytes()), Ok(ack));
-            ack.message(id, time, to)
-        }
+        Acknowledgment::Order(ack) => ack.message(id, time, to),
         Acknowledgment::Final(ack) => ack.message(id, time, to),
     };
     assert_eq!(again.acknowledgment(), Some(acknowledgment));
