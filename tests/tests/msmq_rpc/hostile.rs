@@ -1,7 +1,10 @@
 //! Who may not, and what is too much.
 
 use comqc_msmq::mqmr::{Management, MgmtObject};
-use comqc_msmq::mqrr::{MQ_DENY_SHARE, PEEK_ACCESS, RECEIVE_ACCESS, RemoteRead, StartReceive, action};
+use comqc_msmq::mqrr::{
+    MQ_DENY_SHARE, PEEK_ACCESS, RECEIVE_ACCESS, RemoteRead, SectionBuffer, SectionType, StartReceive, action,
+    join,
+};
 use comqc_msmq::rpc::{ContextHandle, MqStatus, QueueFormat, RpcError};
 use rpc_net::{AuthLevel, ConnectOptions, Error, Status};
 use uuid::Uuid;
@@ -200,4 +203,28 @@ async fn stub_data_that_is_none_is_refused() {
     }
     let error = RpcError::Status { call: "R_PurgeQueue", status: MqStatus(0xC00E_0003) };
     assert_eq!(error.to_string(), "R_PurgeQueue: MQ_ERROR_QUEUE_NOT_FOUND");
+}
+
+#[test]
+fn sections_that_are_not_those_of_a_packet_are_refused_and_cost_nothing() {
+    let section = |kind, size_alloc, bytes: &[u8]| SectionBuffer { kind, size_alloc, bytes: bytes.into() };
+    let (whole, first, second) =
+        (SectionType::FULL_PACKET, SectionType::BINARY_FIRST, SectionType::BINARY_SECOND);
+    for wrong in [
+        vec![],
+        vec![section(whole, 4, b"abc")],
+        vec![section(second, 3, b"abc")],
+        vec![section(first, u32::MAX, b"abc")],
+        vec![section(first, 1 << 20, b"abc"), section(second, 1 << 20, b"def")],
+        vec![section(first, 3, b"abc"), section(first, 3, b"def")],
+        vec![section(first, 3, b"abc"), section(second, 4, b"def")],
+        vec![section(whole, 3, b"abc"), section(second, 3, b"def")],
+        vec![section(first, 3, b"abc"), section(SectionType::SRMP_SECOND, 3, b"def")],
+        vec![section(first, 3, b"abc"), section(second, 3, b"def"), section(second, 3, b"def")],
+        vec![section(SectionType(9), 3, b"abc")],
+    ] {
+        assert!(join(wrong.clone(), 1 << 20).is_err(), "{wrong:?}");
+    }
+    let two = vec![section(first, 5, b"abc"), section(second, 3, b"def")];
+    assert_eq!(join(two, 1 << 20).unwrap(), (b"abc\0\0def".to_vec(), 2));
 }
