@@ -360,7 +360,7 @@ async fn scenarios() {
     let only = std::env::var("REMASSIST_ONLY").unwrap_or_default();
     macro_rules! run {
         ($($name:literal = $scenario:ident;)*) => {$(
-            if $name.contains(&only) {
+            if concat!("msmq: ", $name).contains(&only) {
                 $scenario().await;
                 println!("ok: msmq: {}", $name);
             }
