@@ -7,6 +7,7 @@ use comqc_msmq::mqrr::{
 };
 use comqc_msmq::rpc::{ContextHandle, MqStatus, QueueFormat, RpcError};
 use rpc_net::{AuthLevel, ConnectOptions, Error, Status};
+use testkit::measure::{Random, soak};
 use uuid::Uuid;
 
 use crate::setup::{House, credentials, options};
@@ -227,4 +228,30 @@ fn sections_that_are_not_those_of_a_packet_are_refused_and_cost_nothing() {
     }
     let two = vec![section(first, 5, b"abc"), section(second, 3, b"def")];
     assert_eq!(join(two, 1 << 20).unwrap(), (b"abc\0\0def".to_vec(), 2));
+}
+
+/// What fuzzing does, for a moment: bytes of the seeds changed, cut and doubled.
+#[test]
+fn damaged_calls_and_answers_break_no_law() {
+    let mut random = Random::seeded();
+    for target in ["msmq_rpc_stub", "msmq_rpc_server"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let seed = std::fs::read(seed.unwrap().path()).unwrap();
+            for _ in 0..if soak() { 5000 } else { 200 } {
+                let mut input = seed.clone();
+                for _ in 0..=random.below(4) {
+                    let at = usize::try_from(random.below(input.len() as u64 + 1)).unwrap();
+                    match random.below(5) {
+                        0 => input.truncate(at),
+                        1 => input.extend_from_within(at..),
+                        2 if at + 4 <= input.len() => input[at..at + 4].fill(0xFF),
+                        _ if at < input.len() => input[at] = random.number().to_le_bytes()[0],
+                        _ => {}
+                    }
+                }
+                testkit::oracles::run(target, &input);
+            }
+        }
+    }
 }
