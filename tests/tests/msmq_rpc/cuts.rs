@@ -70,9 +70,9 @@ async fn moved(most: u64) -> (usize, bool) {
 }
 
 #[tokio::test]
-async fn a_cut_at_any_byte_loses_nothing_and_takes_nothing_twice() {
+async fn a_cut_anywhere_loses_nothing_and_takes_nothing_twice() {
     let began = Instant::now();
-    let step = if soak() { 1 } else { 211 };
+    let step = if soak() { 5 } else { 211 };
     let (mut cuts, mut failures) = (0, 0);
     for most in (0..).step_by(step) {
         let (failed, cut) = moved(most).await;
@@ -84,7 +84,7 @@ async fn a_cut_at_any_byte_loses_nothing_and_takes_nothing_twice() {
     }
     assert!(cuts > 10 && failures > 10, "{cuts} cuts, {failures} failures");
     record(
-        "RemoteRead, two messages moved with a cut at every byte",
+        "RemoteRead, two messages moved with a cut at every fifth byte",
         began,
         format!("{cuts} cuts, none lost, none twice"),
     );
