@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """A client of MSMQ's RPC interfaces out of impacket: reads, sends and asks, and prints one line of JSON for each step.
 
-    impacket_msmq.py HOST PORT USER PASSWORD DOMAIN remote_read|management|programs
+    impacket_msmq.py HOST PORT USER PASSWORD DOMAIN mapper|remote_read|management|programs
 """
 
 import json
 import sys
 from struct import unpack_from
 
-from impacket.dcerpc.v5 import transport
+from impacket.dcerpc.v5 import epm, transport
 from impacket.dcerpc.v5.rpcrt import RPC_C_AUTHN_LEVEL_PKT_INTEGRITY, RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 from impacket.uuid import uuidtup_to_bin
 
@@ -26,6 +26,11 @@ class Client:
         self.credentials = user, password, domain
 
     def bound(self, interface, level=RPC_C_AUTHN_LEVEL_PKT_PRIVACY):
+        rpc = self.connected(level)
+        rpc.bind(uuidtup_to_bin(interface))
+        return rpc
+
+    def connected(self, level):
         carrier = transport.DCERPCTransportFactory(self.binding)
         carrier.set_connect_timeout(20)
         rpc = Rpc(carrier)
@@ -34,7 +39,6 @@ class Client:
             rpc.set_credentials(*self.credentials)
             rpc.set_auth_level(level)
         rpc.connect()
-        rpc.bind(uuidtup_to_bin(interface))
         return rpc
 
 
@@ -277,7 +281,19 @@ def queue_programs(client):
     say("after closing", **receive(PEEK))
 
 
+def mapper(client):
+    for name, interface in (("RemoteRead", msmq.REMOTE_READ), ("qmmgmt", msmq.QMMGMT)):
+        # It binds by itself.
+        rpc = client.connected(0)
+        try:
+            binding = epm.hept_map("127.0.0.1", uuidtup_to_bin(interface), protocol="ncacn_ip_tcp", dce=rpc)
+        except Exception as e:
+            say(name, binding=None, why=str(e))
+        else:
+            say(name, binding=binding)
+
+
 if __name__ == "__main__":
     host, port, user, password, domain, what = sys.argv[1:]
-    parts = {"remote_read": remote_read, "management": management, "programs": queue_programs}
+    parts = {"mapper": mapper, "remote_read": remote_read, "management": management, "programs": queue_programs}
     parts[what](Client(host, port, user, password, domain))

@@ -1,9 +1,13 @@
 //! Who may not, and what is too much.
 
 use comqc_msmq::mqmr::{Management, MgmtObject};
-use comqc_msmq::mqrr::{MQ_DENY_SHARE, PEEK_ACCESS, RECEIVE_ACCESS, RemoteRead, StartReceive, action};
+use comqc_msmq::mqrr::{
+    MQ_DENY_SHARE, PEEK_ACCESS, RECEIVE_ACCESS, RemoteRead, SectionBuffer, SectionType, StartReceive, action,
+    join,
+};
 use comqc_msmq::rpc::{ContextHandle, MqStatus, QueueFormat, RpcError};
 use rpc_net::{AuthLevel, ConnectOptions, Error, Status};
+use testkit::measure::{Random, soak};
 use uuid::Uuid;
 
 use crate::setup::{House, credentials, options};
@@ -200,4 +204,54 @@ async fn stub_data_that_is_none_is_refused() {
     }
     let error = RpcError::Status { call: "R_PurgeQueue", status: MqStatus(0xC00E_0003) };
     assert_eq!(error.to_string(), "R_PurgeQueue: MQ_ERROR_QUEUE_NOT_FOUND");
+}
+
+#[test]
+fn sections_that_are_not_those_of_a_packet_are_refused_and_cost_nothing() {
+    let section = |kind, size_alloc, bytes: &[u8]| SectionBuffer { kind, size_alloc, bytes: bytes.into() };
+    let (whole, first, second) =
+        (SectionType::FULL_PACKET, SectionType::BINARY_FIRST, SectionType::BINARY_SECOND);
+    for wrong in [
+        vec![],
+        vec![section(whole, 4, b"abc")],
+        vec![section(second, 3, b"abc")],
+        vec![section(first, u32::MAX, b"abc")],
+        vec![section(first, 1 << 20, b"abc"), section(second, 1 << 20, b"def")],
+        vec![section(first, 3, b"abc"), section(first, 3, b"def")],
+        vec![section(first, 3, b"abc"), section(second, 4, b"def")],
+        vec![section(whole, 3, b"abc"), section(second, 3, b"def")],
+        vec![section(first, 3, b"abc"), section(SectionType::SRMP_SECOND, 3, b"def")],
+        vec![section(first, 3, b"abc"), section(second, 3, b"def"), section(second, 3, b"def")],
+        vec![section(SectionType(9), 3, b"abc")],
+    ] {
+        assert!(join(wrong.clone(), 1 << 20).is_err(), "{wrong:?}");
+    }
+    let two = vec![section(first, 5, b"abc"), section(second, 3, b"def")];
+    assert_eq!(join(two, 1 << 20).unwrap(), (b"abc\0\0def".to_vec(), 2));
+}
+
+/// What fuzzing does, for a moment: bytes of the seeds changed, cut and doubled.
+#[test]
+fn damaged_calls_and_answers_break_no_law() {
+    let mut random = Random::seeded();
+    for target in ["msmq_rpc_stub", "msmq_rpc_server"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let seed = std::fs::read(seed.unwrap().path()).unwrap();
+            for _ in 0..if soak() { 5000 } else { 200 } {
+                let mut input = seed.clone();
+                for _ in 0..=random.below(4) {
+                    let at = usize::try_from(random.below(input.len() as u64 + 1)).unwrap();
+                    match random.below(5) {
+                        0 => input.truncate(at),
+                        1 => input.extend_from_within(at..),
+                        2 if at + 4 <= input.len() => input[at..at + 4].fill(0xFF),
+                        _ if at < input.len() => input[at] = random.number().to_le_bytes()[0],
+                        _ => {}
+                    }
+                }
+                testkit::oracles::run(target, &input);
+            }
+        }
+    }
 }

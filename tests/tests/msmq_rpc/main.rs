@@ -3,6 +3,7 @@
 //! Our client with our server proves nothing of the bytes; `vectors` and `peers` do, whose bytes impacket makes and reads.
 
 mod client_protocol;
+mod cuts;
 mod hostile;
 mod management;
 mod peers;

@@ -312,11 +312,11 @@ fn seeds_of_the_fuzz_targets_are_the_rows() {
     }
 }
 
-/// A name, and calls by opnum and stub data.
-type Conversation = (&'static str, Vec<(u8, Vec<u8>)>);
+/// Opnum with the interface, and stub data, of each call.
+type Conversation = Vec<(u8, Vec<u8>)>;
 
 /// Calls of the oracle `msmq_rpc_server`, whose queue is `PRIVATE$\\q` with three messages.
-fn conversations() -> Vec<Conversation> {
+fn conversations() -> Vec<(&'static str, Conversation)> {
     fn stub<T: for<'a> Ndr<'a>>(value: T) -> Vec<u8> {
         Stub::new(value).to_vec().unwrap()
     }

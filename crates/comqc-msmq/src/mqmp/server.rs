@@ -141,19 +141,17 @@ impl Server {
             return Err(MqStatus::MQ_ERROR_UNSUPPORTED_ACCESS_MODE);
         }
         let same = |open: &Open| {
-            Arc::ptr_eq(&open.seat.target.served, &target.served)
-                && open.seat.target.place == target.place
+            right != Right::Send
                 && open.access != access::SEND
+                && Arc::ptr_eq(&open.seat.target.served, &target.served)
+                && open.seat.target.place == target.place
                 && (exclusive || open.exclusive)
         };
-        if right != Right::Send && self.handles.any(same) {
-            return Err(MqStatus::MQ_ERROR_SHARING_VIOLATION);
-        }
         let context = self.contexts.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
-        let open = Open { seat: Seat::new(target), access: request.access, exclusive, context };
-        let limits = manager.options.limits;
-        let handle = self.handles.insert(owner, Arc::new(open), limits.handles, limits.handles_per_caller);
-        handle.map(|handle| (handle, context)).ok_or(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)
+        let seat = Seat::new(target.clone());
+        let open = Open { seat, access: request.access, exclusive, context };
+        let handle = self.handles.insert(owner, open, &manager.options.limits, same)?;
+        Ok((handle, context))
     }
 
     /// Methods of qmcomm2.

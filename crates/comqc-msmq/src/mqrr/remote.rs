@@ -103,18 +103,7 @@ impl RemoteQueue {
             Address::Tcp(address) => address.to_string(),
             _ => return Err(QueueError::Address(format!("{name} is not read over RPC"))),
         };
-        let inner = Inner {
-            host,
-            name,
-            options,
-            line: Mutex::default(),
-            generation: AtomicU64::new(0),
-            request: AtomicU32::new(1),
-            aside: None,
-            failures: std::sync::Mutex::default(),
-            held: std::sync::Mutex::default(),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(Inner::new(host, name, options, None)) })
     }
 
     /// With a queue of this side for messages that are to be tried again later, or never will be played: they go there as
@@ -122,17 +111,7 @@ impl RemoteQueue {
     #[must_use]
     pub fn with_aside(self, aside: Arc<dyn Queue>) -> Self {
         let Inner { host, name, options, .. } = &*self.inner;
-        let inner = Inner {
-            host: host.clone(),
-            name: name.clone(),
-            options: options.clone(),
-            line: Mutex::default(),
-            generation: AtomicU64::new(0),
-            request: AtomicU32::new(1),
-            aside: Some(aside),
-            failures: std::sync::Mutex::default(),
-            held: std::sync::Mutex::default(),
-        };
+        let inner = Inner::new(host.clone(), name.clone(), options.clone(), Some(aside));
         Self { inner: Arc::new(inner) }
     }
 
@@ -153,6 +132,20 @@ impl RemoteQueue {
 }
 
 impl Inner {
+    fn new(host: String, name: DirectName, options: RemoteOptions, aside: Option<Arc<dyn Queue>>) -> Self {
+        Self {
+            host,
+            name,
+            options,
+            line: Mutex::default(),
+            generation: AtomicU64::new(0),
+            request: AtomicU32::new(1),
+            aside,
+            failures: std::sync::Mutex::default(),
+            held: std::sync::Mutex::default(),
+        }
+    }
+
     async fn line(&self) -> Result<Line, QueueError> {
         let mut place = self.line.lock().await;
         if let Some(line) = &*place {

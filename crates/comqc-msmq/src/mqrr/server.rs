@@ -185,18 +185,13 @@ impl Server {
                 && open.seat.target.place == target.place
                 && (exclusive || open.exclusive)
         };
-        if self.handles.any(same) {
-            return Err(MqStatus::MQ_ERROR_SHARING_VIOLATION);
-        }
         let open = Open {
             seat: Seat::new(target.clone()),
             access: request.access,
             exclusive,
             state: Mutex::default(),
         };
-        let limits = manager.options.limits;
-        (self.handles.insert(owner, Arc::new(open), limits.handles, limits.handles_per_caller))
-            .ok_or(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)
+        self.handles.insert(owner, open, &manager.options.limits, same)
     }
 }
 

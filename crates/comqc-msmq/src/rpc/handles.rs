@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rpc_net::{IncomingCall, Status};
 use uuid::Uuid;
 
+use super::options::ManagerLimits;
+use super::status::MqStatus;
 use super::types::ContextHandle;
 
 /// Whose a handle is: the account, and its connection.
@@ -45,24 +47,27 @@ impl<T> Handles<T> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new handle; `None` where there are as many as there may be, or no random number is to be had.
+    /// A new handle, unless one that is there conflicts with it, or there are as many as there may be.
     pub(crate) fn insert(
         &self,
         owner: Owner,
-        value: Arc<T>,
-        most: usize,
-        most_each: usize,
-    ) -> Option<ContextHandle> {
+        value: T,
+        limits: &ManagerLimits,
+        conflicts: impl Fn(&T) -> bool,
+    ) -> Result<ContextHandle, MqStatus> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).ok()?;
+        getrandom::fill(&mut bytes).map_err(|_| MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES)?;
         let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
         let mut table = self.table();
-        let own = table.values().filter(|(other, _)| owner.is_account_of(other)).count();
-        if table.len() >= most || own >= most_each {
-            return None;
+        if table.values().any(|(_, value)| conflicts(value)) {
+            return Err(MqStatus::MQ_ERROR_SHARING_VIOLATION);
         }
-        table.insert(id, (owner, value));
-        Some(ContextHandle::new(id))
+        let own = table.values().filter(|(other, _)| owner.is_account_of(other)).count();
+        if table.len() >= limits.handles || own >= limits.handles_per_caller {
+            return Err(MqStatus::MQ_ERROR_INSUFFICIENT_RESOURCES);
+        }
+        table.insert(id, (owner, Arc::new(value)));
+        Ok(ContextHandle::new(id))
     }
 
     /// What a handle stands for, for its owner on its connection; for others it is none, which RPC tells by
@@ -88,11 +93,6 @@ impl<T> Handles<T> {
             .map(|(id, _)| *id)
             .collect();
         gone.iter().filter_map(|id| table.remove(id)).map(|(_, value)| value).collect()
-    }
-
-    /// All that there are, of a kind.
-    pub(crate) fn any(&self, mut test: impl FnMut(&T) -> bool) -> bool {
-        self.table().values().any(|(_, value)| test(value))
     }
 
     /// The first one of an owner for which the test holds.

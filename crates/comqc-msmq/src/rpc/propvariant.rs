@@ -223,7 +223,7 @@ impl<'a> Ndr<'a> for PropVariant {
     const ALIGN: usize = 8;
 
     fn head(r: &mut Reader<'_, 'a>, _: &'static At) -> Result<Head, DecodeError> {
-        r.align(8)?;
+        r.align(Self::ALIGN)?;
         r.group(&VARIANT, |r| {
             let vt = r.u16(&VT)?;
             r.free(&RESERVED, remassist_core::Format::Uint, [0; 1])?;
@@ -247,7 +247,7 @@ impl<'a> Ndr<'a> for PropVariant {
     }
 
     fn put_head(&self, w: &mut Writer<'_>, at: &'static At) {
-        w.align(8);
+        w.align(Self::ALIGN);
         w.u16(self.vt());
         w.free([0; 1]);
         w.free([0; 1]);
