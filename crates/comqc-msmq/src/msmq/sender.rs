@@ -528,6 +528,8 @@ impl Route {
                 }
             }
             self.note();
+            // Whatever else has ended the last wait, too.
+            self.more |= changes.has_changed().unwrap_or(false);
             changes.mark_unchanged();
             self.load().await?;
             if self.loaded.is_empty() && self.more && !wire.is_over() {
@@ -536,7 +538,11 @@ impl Route {
                 wire.session.end(now);
                 continue;
             }
-            let due = self.send(&mut wire)?;
+            let (due, sent) = self.send(&mut wire)?;
+            if sent || (self.noting.is_none() && !self.fates.is_empty()) {
+                // The session has something to say now, or something is to be noted.
+                continue;
+            }
             let now = Instant::now();
             let empty = self.loaded.is_empty() && self.fates.is_empty();
             idle = if empty { idle.or(now.checked_add(self.sender.options.idle)) } else { None };
@@ -572,12 +578,13 @@ impl Route {
         Ok(())
     }
 
-    /// Sends what can be sent; when to ask again at the latest.
-    fn send(&mut self, wire: &mut Wire) -> Result<Option<Time>, QueueError> {
+    /// Sends what can be sent; when to ask again at the latest, and whether anything was sent.
+    fn send(&mut self, wire: &mut Wire) -> Result<(Option<Time>, bool), QueueError> {
+        let mut any = false;
         loop {
             let can_send = wire.session.can_send() && !wire.is_over();
             match self.front.next(self.now(), seconds(self.sender.outbox.now()), can_send) {
-                Next::Wait(due) => return Ok(due),
+                Next::Wait(due) => return Ok((due, any)),
                 Next::Expired(settled) => self.settled(settled),
                 Next::Send { ticket, previous } => {
                     let Some(outgoing) = self.loaded.get(&OutgoingKey::of(ticket.0)) else { continue };
@@ -585,6 +592,7 @@ impl Route {
                     let sent = wire.session.send(wire.now(), ticket, message);
                     sent.map_err(|error| QueueError::Unsendable(error.to_string()))?;
                     add(&self.sender.counters.sent, 1);
+                    any = true;
                 }
             }
         }
