@@ -1,9 +1,11 @@
-//! Seeds of the fuzz targets of recorder, player and tables, damaged at random.
+//! Seeds of the fuzz targets of recorder, player, tables and the filter of headers, damaged at random.
 
 use std::path::Path;
 use std::time::Instant;
 
 use testkit::measure::{Random, record, soak};
+
+const TARGETS: [&str; 3] = ["comqc_player", "comqc_interface", "comqc_filter"];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
@@ -17,7 +19,7 @@ fn damage_at_random_keeps_the_laws() {
     let began = Instant::now();
     let mut random = Random::seeded();
     let rounds = if soak() { 400_000 } else { 8_000 };
-    for target in ["comqc_player", "comqc_interface"] {
+    for target in TARGETS {
         let seeds = seeds(target);
         for _ in 0..rounds {
             let mut below = |max: usize| random.number() as usize % max.max(1);
@@ -46,5 +48,5 @@ fn damage_at_random_keeps_the_laws() {
             testkit::oracles::run(target, &input);
         }
     }
-    record("damaged messages and parameters of queued components", began, rounds * 2);
+    record("damaged messages and parameters of queued components", began, rounds * TARGETS.len());
 }

@@ -59,6 +59,11 @@ fn types_are_written_as_in_the_idl() {
         "IDispatch*",
         "interface {3f2504e0-4f89-11d3-9a0c-0305e82c3301}",
         "record {3f2504e0-4f89-11d3-9a0c-0305e82c3301}",
+        "record Line_2",
+        "[unique] long*",
+        "[unique] IUnknown**",
+        "[unique] record Line*",
+        "[unique] SAFEARRAY(record Line)*",
         "SAFEARRAY(VARIANT)",
         "PSAFEARRAY(unsigned char)",
         "SAFEARRAY(interface {3f2504e0-4f89-11d3-9a0c-0305e82c3301})",
@@ -74,7 +79,12 @@ fn types_are_written_as_in_the_idl() {
         "SAFEARRAY(SAFEARRAY(long))",
         "SAFEARRAY(DECIMAL)",
         "interface",
-        "record x",
+        "record 2x",
+        "record a b",
+        "[unique] long",
+        "[unique] [unique] long**",
+        "[unique] PSAFEARRAY(long)*",
+        "SAFEARRAY([unique] long*)",
         "PBSTR",
     ] {
         assert!(text.parse::<Type>().is_err(), "{text}");
@@ -126,7 +136,7 @@ fn a_table_of_what_cannot_be_recorded_is_refused() {
         vec![in_out],
         expect!["IShip.Do: parameter x is [in, out], which only calls on IDispatch can have"],
     );
-    let record = Method { dispid: None, ..one(vec![Parameter::new("x", Type::Record(IID))]) };
+    let record = Method { dispid: None, ..one(vec![Parameter::new("x", Type::Record(IID.into()))]) };
     refused(false, vec![record], expect!["IShip.Do: parameter x is a record, whose fields no table tells"]);
     let nothing = Method { number: None, dispid: None, ..one(vec![]) };
     refused(false, vec![nothing], expect!["IShip.Do: neither number nor DISPID is told"]);

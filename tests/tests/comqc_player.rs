@@ -388,7 +388,8 @@ fn a_failure_tells_call_method_and_the_words_of_the_component() {
     let AfterFailure::Settle(Verdict::Again(text)) = player.begin(&received).unwrap().play(&mut Full) else {
         panic!()
     };
-    expect!["call 2 of 3, IShip.Load: the hold is full"].assert_eq(&text);
+    expect!["call 2 of 3, IShip.Load (method 3 of {3f2504e0-4f89-11d3-9a0c-0305e82c3301}): the hold is full"]
+        .assert_eq(&text);
     // A component cannot fill the queue with its words.
     let long = "ö".repeat(100_000);
     let AfterFailure::Settle(Verdict::Again(text)) = player.begin(&received).unwrap().failed(long) else {
@@ -442,7 +443,7 @@ fn objects_of_unknown_classes_are_dead_before_a_call_is_played() {
         let strange = player(PlayerOptions { interfaces: vec![take()], ..Default::default() });
         let (reason, text) = dead(strange.begin(&by_name));
         assert_eq!(reason, DeadReason::UnknownObject);
-        expect!["call 1, method 6 of {00020400-0000-0000-c000-000000000046}: class {00000000-0000-0000-0000-0000000000b0} is not registered for objects in arguments"].assert_eq(&text);
+        expect!["call 1, DISPID 1 of IDispatch: class {00000000-0000-0000-0000-0000000000b0} is not registered for objects in arguments"].assert_eq(&text);
         assert_eq!(dead(strange.begin(&by_number)).0, DeadReason::UnknownObject);
         // Without a table nobody can know; the component finds out.
         let untold = default_player();
@@ -481,7 +482,7 @@ fn what_stands_for_an_object_and_is_none_is_malformed() {
     let player = player(PlayerOptions { objects: boxes(), interfaces: vec![take()], ..Default::default() });
     let (reason, text) = dead(player.begin(&received));
     assert_eq!(reason, DeadReason::Malformed);
-    assert!(text.starts_with("call 1, IShip.Take: not an object by value: "), "{text}");
+    assert!(text.starts_with("call 1, IShip.Take (method 8 of {3f2504e0-4f89-11d3-9a0c-0305e82c3301}): not an object by value: "), "{text}");
 }
 
 #[test]

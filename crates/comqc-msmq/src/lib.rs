@@ -3,6 +3,12 @@
 mod check;
 mod clock;
 mod error;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod filter;
+#[cfg(all(feature = "rabbitmq", not(feature = "internals")))]
+#[expect(unreachable_pub, reason = "with internals, tests look into it")]
+mod filter;
 mod handler;
 mod listener;
 mod metrics;
@@ -28,4 +34,4 @@ pub use rabbitmq::RabbitQueue;
 /// What tests look into.
 #[cfg(all(feature = "rabbitmq", feature = "internals"))]
 #[doc(hidden)]
-pub use rabbitmq::{guard as rabbit_guard, headers as rabbit_headers};
+pub use rabbitmq::headers as rabbit_headers;

@@ -83,7 +83,7 @@ pub(crate) fn referenced(value: Variant<'_>) -> Variant<'_> {
 }
 
 /// The value without `VT_BYREF`.
-fn dereferenced(value: Variant<'_>) -> Variant<'_> {
+pub(crate) fn dereferenced(value: Variant<'_>) -> Variant<'_> {
     match value {
         Variant::ScalarRef(scalar) => Variant::Scalar(scalar),
         Variant::BstrRef(text) => Variant::Bstr(text),

@@ -1,5 +1,6 @@
 //! Tables of interfaces: what a recorder and a player without an IDL compiler know of methods.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,8 +9,9 @@ use ndr_oaut::{ByteOrder, Reader, Residue, Variant, Writer};
 use remassist_core::{At, DecodeError, DecodeOptions, EncodeError, decode_using};
 use uuid::Uuid;
 
+use crate::dispatch::dereferenced;
 use crate::player::FIRST_METHOD;
-use crate::{Argument, Invocation, MethodKind, Type};
+use crate::{Argument, Invocation, MethodKind, RecordType, RecordTypeError, Records, Type};
 
 static PARAMETERS: At = At::new("[MC-COMQC]", "2.2.6.1", "parameters", "");
 /// The last method of `IDispatch`, which dual interfaces inherit.
@@ -19,7 +21,7 @@ const LAST_OF_DISPATCH: u32 = 6;
 ///
 /// Of every method either the number (for calls in NDR under the interface's IID) or the DISPID (for calls on `IDispatch`) is
 /// known, or both. The JSON form is `{"iid": "..", "name": "IShip", "methods": [{"name": "Load", "number": 3,
-/// "parameters": [{"name": "tons", "type": "long"}]}]}`.
+/// "parameters": [{"name": "tons", "type": "long"}]}]}`; `"records"` declares [records](RecordType) that parameters name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Parts", into = "Parts"))]
@@ -36,6 +38,8 @@ struct Parts {
     name: String,
     #[cfg_attr(feature = "serde", serde(default))]
     dual: bool,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Records::is_empty"))]
+    records: Records,
     methods: Vec<Method>,
 }
 
@@ -77,7 +81,8 @@ pub struct Parameter {
     /// Which way it goes.
     #[cfg_attr(feature = "serde", serde(default))]
     pub direction: Direction,
-    /// It is a pointer to the type, which must not be null: a reference pointer, nothing on the wire.
+    /// It is a pointer to the type, which must not be null: a reference pointer, nothing on the wire. One that may be null is
+    /// [`Type::Unique`].
     #[cfg_attr(feature = "serde", serde(default))]
     pub by_ref: bool,
     /// It may be left out of calls on `IDispatch`.
@@ -101,7 +106,7 @@ pub enum Direction {
     #[default]
     #[cfg_attr(feature = "serde", serde(rename = "in"))]
     In,
-    /// `[in, out]`: only in calls on `IDispatch` ([MC-COMQC] 2.2.6.1.2); nothing comes back.
+    /// `[in, out]`: only in calls on `IDispatch` ([MC-COMQC] 2.2.6.1.1, 2.2.6.1.2); nothing comes back.
     #[cfg_attr(feature = "serde", serde(rename = "in, out"))]
     InOut,
     /// `[out]`: cannot be recorded.
@@ -143,6 +148,20 @@ pub enum InterfaceProblem {
     /// No array of these can travel.
     #[error("parameter {0}: no such array")]
     Array(String),
+    /// No pointer to these can travel.
+    #[error("parameter {0}: no such pointer")]
+    Pointer(String),
+    /// A record that cannot be declared so.
+    #[error(transparent)]
+    RecordType(Box<RecordTypeError>),
+    /// A record that is not declared.
+    #[error("parameter {parameter}: no record {record} is declared")]
+    UnknownRecord {
+        /// The parameter.
+        parameter: String,
+        /// What it names.
+        record: String,
+    },
     /// A put without a value.
     #[error("a put needs a parameter for the value")]
     NoValue,
@@ -209,6 +228,19 @@ pub enum ArgumentError {
         /// Its type.
         ty: Type,
     },
+    /// A null pointer in a call on `IDispatch`, which has no form for it.
+    #[error("parameter {0}: a null pointer, which no call on IDispatch can have")]
+    Null(String),
+    /// A record in a VARIANT or SAFEARRAY, where its GUID and its library must be told ([MS-OAUT] 2.2.28.2.1).
+    #[error(
+        "parameter {name}: in a VARIANT or SAFEARRAY the GUID and the library of record {record} are needed"
+    )]
+    Untold {
+        /// The parameter.
+        name: String,
+        /// The record.
+        record: String,
+    },
     /// A value that cannot be written.
     #[error("parameter {name}: {error}")]
     Encode {
@@ -237,7 +269,32 @@ impl Interface {
     /// # Errors
     /// When a method cannot be recorded in any way, or two cannot be told apart.
     pub fn new(iid: Uuid, name: &str, dual: bool, methods: Vec<Method>) -> Result<Self, InterfaceError> {
-        Self::try_from(Parts { iid, name: name.into(), dual, methods })
+        Self::try_from(Parts { iid, name: name.into(), dual, records: Records::default(), methods })
+    }
+
+    /// As [`new`](Self::new); parameters may name these records.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when the records cannot be declared so.
+    pub fn with_records(
+        iid: Uuid,
+        name: &str,
+        dual: bool,
+        records: Vec<RecordType>,
+        methods: Vec<Method>,
+    ) -> Result<Self, InterfaceError> {
+        let records = Records::new(records).map_err(|error| InterfaceError {
+            interface: name.into(),
+            method: String::new(),
+            problem: InterfaceProblem::RecordType(Box::new(error)),
+        })?;
+        Self::try_from(Parts { iid, name: name.into(), dual, records, methods })
+    }
+
+    /// The records that it declares.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.parts.records
     }
 
     /// The IID.
@@ -303,7 +360,11 @@ impl From<Interface> for Parts {
 impl TryFrom<Parts> for Interface {
     type Error = InterfaceError;
 
-    fn try_from(parts: Parts) -> Result<Self, InterfaceError> {
+    fn try_from(mut parts: Parts) -> Result<Self, InterfaceError> {
+        let Parts { records, methods, .. } = &mut parts;
+        for ty in methods.iter_mut().flat_map(|method| &mut method.parameters).map(|p| &mut p.ty) {
+            records.declare(ty);
+        }
         let interface = Self { parts };
         let error = |method: &str, problem| {
             Err(InterfaceError { interface: interface.name().into(), method: method.into(), problem })
@@ -335,12 +396,21 @@ impl TryFrom<Parts> for Interface {
 impl Method {
     fn check(&self) -> Result<(), InterfaceProblem> {
         let mut names = BTreeSet::new();
-        for Parameter { name, ty, .. } in &self.parameters {
+        for Parameter { name, ty, by_ref, .. } in &self.parameters {
             if !names.insert(name.to_ascii_lowercase()) {
                 return Err(InterfaceProblem::Twice(alloc::format!("parameter {name}")));
             }
             if ty.element().is_some_and(|element| !element.is_element()) {
                 return Err(InterfaceProblem::Array(name.clone()));
+            }
+            if !ty.is_whole() || *by_ref && matches!(ty, Type::Unique(_)) {
+                return Err(InterfaceProblem::Pointer(name.clone()));
+            }
+            if let Some(record) =
+                ty.record().filter(|record| record.is_named() && record.declared().is_none())
+            {
+                let (parameter, record) = (name.clone(), record.to_string());
+                return Err(InterfaceProblem::UnknownRecord { parameter, record });
             }
         }
         if self.kind.is_put() && self.parameters.is_empty() {
@@ -374,7 +444,7 @@ impl Method {
             if *direction == Direction::InOut {
                 return Err(NotQueueable::InOut(name.clone()));
             }
-            if let Type::Record(_) = ty {
+            if ty.record().is_some_and(|record| record.declared().is_none()) && ty.element().is_none() {
                 return Err(NotQueueable::Record(name.clone()));
             }
         }
@@ -413,8 +483,11 @@ impl Method {
         self.queueable().map_err(ArgumentError::NotQueueable)?;
         self.count(arguments.len())?;
         for (Parameter { name, ty, .. }, value) in self.parameters.iter().zip(arguments) {
-            if !ty.holds(value) {
+            if ty.tree_of(value).is_none() {
                 return Err(ArgumentError::Type { name: name.clone(), ty: ty.clone() });
+            }
+            if let Some(record) = ty.untold(value, false) {
+                return Err(ArgumentError::Untold { name: name.clone(), record: record.to_string() });
             }
         }
         let residue = Residue::default();
@@ -483,7 +556,15 @@ impl Method {
             if !left_out && !ty.holds(&value) {
                 return Err(ArgumentError::Type { name: name.clone(), ty: ty.clone() });
             }
-            Ok(Argument { value, by_ref: *direction == Direction::InOut && !left_out })
+            if let Some(record) = ty.untold(&value, true) {
+                return Err(ArgumentError::Untold { name: name.clone(), record: record.to_string() });
+            }
+            match ty {
+                Type::Unique(_) if left_out => Ok(value.into()),
+                Type::Unique(_) if value == Variant::Null => Err(ArgumentError::Null(name.clone())),
+                Type::Unique(_) => Ok(Argument::by_ref(dereferenced(value))),
+                _ => Ok(Argument { value, by_ref: *direction == Direction::InOut && !left_out }),
+            }
         };
         let count = arguments.len();
         if count > self.parameters.len() {
@@ -525,10 +606,15 @@ impl Method {
         let Invocation { mut positional, named, .. } = invocation;
         let wanted = self.parameters.len();
         let mut places: Vec<Option<Variant<'a>>> = self.parameters.iter().map(|_| None).collect();
-        let mut put = |place: usize, value: Variant<'a>| {
+        let mut put = |place: usize, argument: Argument<'a>| {
             let number = || ArgumentError::NoParameter(place.saturating_add(1).to_string());
             let (parameter, slot) =
                 self.parameters.get(place).zip(places.get_mut(place)).ok_or_else(number)?;
+            // A pointer is what it is in NDR.
+            let value = match &parameter.ty {
+                Type::Unique(ty) if argument.by_ref => ty.pointed(argument.value),
+                _ => argument.value,
+            };
             match slot.replace(value) {
                 None => Ok(()),
                 Some(_) => Err(ArgumentError::Twice(parameter.name.clone())),
@@ -537,14 +623,14 @@ impl Method {
         if self.kind.is_put()
             && let Some(value) = positional.pop()
         {
-            put(wanted.saturating_sub(1), value.value)?;
+            put(wanted.saturating_sub(1), value)?;
         }
         for (place, argument) in positional.into_iter().enumerate() {
-            put(place, argument.value)?;
+            put(place, argument)?;
         }
         for (id, argument) in named {
             let place = usize::try_from(id).map_err(|_| ArgumentError::NoParameter(id.to_string()))?;
-            put(place, argument.value)?;
+            put(place, argument)?;
         }
         let missing = |(value, parameter): (Option<Variant<'a>>, &Parameter)| match value {
             Some(value) => Ok(value),

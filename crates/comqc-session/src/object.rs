@@ -13,6 +13,8 @@ use ndr_oaut::{Elements, InterfacePointer, Variant};
 use remassist_core::{Decode as _, DecodeError, Encode as _, EncodeError};
 use uuid::Uuid;
 
+use crate::Type;
+
 /// Why an object cannot travel, or cannot be made of what has travelled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -136,12 +138,21 @@ impl ObjectCodecs {
         if self.knows(clsid) { Ok(()) } else { Err(ObjectError::UnknownClass(clsid)) }
     }
 
-    /// Checks every object inside a value.
+    /// Checks every object inside a value. What is inside a record is known to [`check_typed`](Self::check_typed) alone.
     ///
     /// # Errors
     /// That of the first that is none, or whose class is not registered.
     pub fn check_all(&self, value: &Variant<'_>) -> Result<(), ObjectError> {
         each_pointer(value, &mut |pointer| self.check(pointer))
+    }
+
+    /// Checks every object inside a value of a type, those inside of declared records too; but not those in a VARIANT of a
+    /// record.
+    ///
+    /// # Errors
+    /// As [`check_all`](Self::check_all).
+    pub fn check_typed(&self, ty: &Type, value: &Variant<'_>) -> Result<(), ObjectError> {
+        ty.each_leaf(value, &mut |value| self.check_all(value))
     }
 }
 

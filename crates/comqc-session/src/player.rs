@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::playback::Found;
 use crate::{
-    Claims, DeadReason, Interface, ObjectCodecs, ObjectError, PlayUnauthenticated, Playback, PlaybackKind,
-    Received, RetryScheme, SecurityPolicy, Verdict,
+    Claims, DeadReason, Interface, Invocation, ObjectCodecs, ObjectError, PlayUnauthenticated, Playback,
+    PlaybackKind, Received, RetryScheme, SecurityPolicy, Type, Verdict,
 };
 
 /// `IDispatch::Invoke`, the only method of `IDispatch` that can be recorded.
@@ -44,6 +44,8 @@ pub struct PlayerOptions {
     pub objects: ObjectCodecs,
     /// Tables of interfaces that are called in NDR: the parameters of their methods are checked before a call is played.
     pub interfaces: Vec<Interface>,
+    /// Tables that only name methods in errors, beside `interfaces`: nothing is checked by them.
+    pub names: Vec<Interface>,
 }
 
 impl Default for PlayerOptions {
@@ -58,14 +60,14 @@ impl Default for PlayerOptions {
             max_collections: 16,
             objects: ObjectCodecs::default(),
             interfaces: Vec::new(),
+            names: Vec::new(),
         }
     }
 }
 
 impl fmt::Debug for PlayerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, policy: _, format, max_body, max_calls, max_collections, objects, interfaces } =
-            self;
+        let Self { scheme, policy: _, format, max_body, max_calls, max_collections, objects, .. } = self;
         f.debug_struct("PlayerOptions")
             .field("scheme", scheme)
             .field("format", format)
@@ -73,7 +75,8 @@ impl fmt::Debug for PlayerOptions {
             .field("max_calls", max_calls)
             .field("max_collections", max_collections)
             .field("objects", objects)
-            .field("interfaces", interfaces)
+            .field("interfaces", &self.interfaces)
+            .field("names", &self.names)
             .finish_non_exhaustive()
     }
 }
@@ -246,7 +249,9 @@ impl<T> Player<T> {
                 .value
                 .value;
             let arguments = request.params.args.iter().flatten().chain(&request.var_ref).flatten();
-            return arguments.into_iter().try_for_each(|argument| self.check_objects(argument));
+            return arguments
+                .into_iter()
+                .try_for_each(|argument| self.check_objects(&Type::Variant, argument));
         }
         let Some(interface) = self.interface(call.interface_id) else { return Ok(()) };
         if interface.inherits(call.method_number) {
@@ -256,11 +261,12 @@ impl<T> Player<T> {
         let arguments = method
             .decode(call.data, &self.parameters())
             .map_err(|error| (DeadReason::Malformed, format!("{error}")))?;
-        arguments.iter().try_for_each(|argument| self.check_objects(argument))
+        let mut pairs = method.parameters.iter().zip(&arguments);
+        pairs.try_for_each(|(parameter, argument)| self.check_objects(&parameter.ty, argument))
     }
 
-    fn check_objects(&self, value: &Variant<'_>) -> Result<(), (DeadReason, String)> {
-        self.options.objects.check_all(value).map_err(|error| {
+    fn check_objects(&self, ty: &Type, value: &Variant<'_>) -> Result<(), (DeadReason, String)> {
+        self.options.objects.check_typed(ty, value).map_err(|error| {
             let reason = match error {
                 ObjectError::UnknownClass(_) => DeadReason::UnknownObject,
                 _ => DeadReason::Malformed,
@@ -290,14 +296,30 @@ impl<T> Player<T> {
         Limits::DEFAULT.with_message(self.options.max_body).with_string(self.options.max_body)
     }
 
-    /// The method of a call, for people.
+    /// The method of a call, for people: by interface and name, where a table has it, beside IID and number.
     pub(crate) fn method(&self, call: &Call<'_>) -> String {
         let Call { interface_id, method_number, .. } = call;
-        if let Some(interface) = self.interface(*interface_id)
-            && let Some(method) = interface.by_number(*method_number)
-        {
-            return format!("{}.{}", interface.name(), method.name);
+        let told = format!("method {method_number} of {{{interface_id}}}");
+        let mut tables = self.options.interfaces.iter().chain(&self.options.names);
+        if !call.is_dispatch() {
+            let mut tables = tables.filter(|table| table.iid() == *interface_id);
+            return match tables.find_map(|table| Some((table, table.by_number(*method_number)?))) {
+                Some((interface, method)) => format!("{}.{} ({told})", interface.name(), method.name),
+                None => told,
+            };
         }
-        format!("method {method_number} of {{{interface_id}}}")
+        let request = Stub::<InvokeRequest<'_>>::read(call.data, ByteOrder::Little, &self.parameters());
+        let Ok(request) = request else { return told };
+        let Invocation { member, kind, .. } = request.value.value.into();
+        // Messages do not tell the interface: only one may have it.
+        let found = tables.find_map(|table| Some((table, table.by_dispid(member, kind)?)));
+        let mut other =
+            |iid| tables.any(|table| table.iid() != iid && table.by_dispid(member, kind).is_some());
+        match found {
+            Some((interface, method)) if !other(interface.iid()) => {
+                format!("{}.{} (DISPID {member} of IDispatch)", interface.name(), method.name)
+            }
+            _ => format!("DISPID {member} of IDispatch"),
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::dispatch;
 use crate::player::{FIRST_METHOD, INVOKE};
 use crate::{
     Argument, ArgumentError, Interface, Invocation, MethodKind, NotQueueable, ObjectCodecs, ObjectError,
-    Properties, QueueMessage,
+    Properties, QueueMessage, Type,
 };
 
 /// What a recorder may be told.
@@ -296,7 +296,7 @@ impl Recorder {
             .map_err(RecordProblem::Arguments)
             .and_then(|(method, number, data)| {
                 for (parameter, value) in method.parameters.iter().zip(arguments) {
-                    self.objects_in(value, || parameter.name.clone())?;
+                    self.objects_in(&parameter.ty, value, || parameter.name.clone())?;
                 }
                 self.push(interface.iid(), number, data.into())
             })
@@ -395,7 +395,7 @@ impl Recorder {
         let by_ref = request.var_ref_index.iter().map(|place| usize_from(*place)).zip(&request.var_ref);
         for (place, value) in by_value.chain(by_ref) {
             let Some(value) = value else { continue };
-            self.objects_in(value, || match names.get(place) {
+            self.objects_in(&Type::Variant, value, || match names.get(place) {
                 Some(id) if *id != dispatch::PROPERTY_PUT => alloc::format!("with name {id}"),
                 _ => args.len().saturating_sub(place).to_string(),
             })?;
@@ -403,8 +403,13 @@ impl Recorder {
         Ok(())
     }
 
-    fn objects_in(&self, value: &Variant<'_>, name: impl FnOnce() -> String) -> Result<(), RecordProblem> {
-        let checked = self.options.objects.check_all(value);
+    fn objects_in(
+        &self,
+        ty: &Type,
+        value: &Variant<'_>,
+        name: impl FnOnce() -> String,
+    ) -> Result<(), RecordProblem> {
+        let checked = self.options.objects.check_typed(ty, value);
         checked.map_err(|error| RecordProblem::Object { name: name(), error })
     }
 

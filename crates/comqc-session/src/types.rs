@@ -4,14 +4,15 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::str::FromStr;
 
-use ndr_oaut::{InterfacePointer, PSafeArray, Reader, SafeArray, Scalar, VarType, Variant, Writer};
-use remassist_core::{At, DecodeError, DecodeErrorKind};
+use ndr_oaut::{Elements, SafeArray, Scalar, VarType, Variant};
 use uuid::Uuid;
+
+use crate::{RecordRef, dispatch};
 
 /// The type of a parameter: an Automation type, as no other can be recorded ([MC-COMQC] 2.2.6.1.3).
 ///
-/// Text is that of the IDL: `long`, `BSTR`, `SAFEARRAY(VARIANT)`, `enum`, `IUnknown*`, `interface {IID}`, `record {GUID}`.
-/// Values are [`Variant`]s of the type that [`vt`](Self::vt) tells.
+/// Text is that of the IDL: `long`, `BSTR`, `SAFEARRAY(VARIANT)`, `enum`, `IUnknown*`, `interface {IID}`, `record Name`,
+/// `record {GUID}`, `[unique] long*`. Values are [`Variant`]s of the type that [`vt`](Self::vt) tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
     /// A type without pointers: `char`, `unsigned char`, `short`, `unsigned short`, `long`, `unsigned long`, `int`,
@@ -31,8 +32,13 @@ pub enum Type {
     Dispatch,
     /// `interface {IID}`: a pointer to another interface.
     Interface(Uuid),
-    /// `record {GUID}`: a user-defined type. Its fields are not known, so it is no parameter in NDR.
-    Record(Uuid),
+    /// `record Name` or `record {GUID}`: a user-defined type ([MS-OAUT] 2.2.28). In NDR it is what the table of its interface
+    /// declares; the value is a [`Record`](ndr_oaut::Record) with its bytes, of which [`RecordType`](crate::RecordType) makes
+    /// the values of the fields.
+    Record(RecordRef),
+    /// `[unique] T*`: a pointer that may be null, to any type but pointers like this and `PSAFEARRAY`. The value has `VT_BYREF`
+    /// ([MS-OAUT] 2.2.49.3), that of the null pointer is [`Variant::Null`].
+    Unique(Box<Type>),
     /// `SAFEARRAY(T)`; `T` is neither an array nor a DECIMAL. One pointer in NDR ([MS-OAUT] 6: `SAFEARRAY(type)` is SAFEARRAY).
     SafeArray(Box<Type>),
     /// `PSAFEARRAY(T)`: the same behind one pointer more, what proxies that know it as LPSAFEARRAY write.
@@ -95,7 +101,8 @@ impl fmt::Display for Type {
             Self::Unknown => f.write_str("IUnknown*"),
             Self::Dispatch => f.write_str("IDispatch*"),
             Self::Interface(iid) => write!(f, "interface {{{iid}}}"),
-            Self::Record(guid) => write!(f, "record {{{guid}}}"),
+            Self::Record(record) => write!(f, "record {record}"),
+            Self::Unique(ty) => write!(f, "[unique] {ty}*"),
             Self::SafeArray(element) => write!(f, "SAFEARRAY({element})"),
             Self::PSafeArray(element) => write!(f, "PSAFEARRAY({element})"),
         }
@@ -105,7 +112,7 @@ impl fmt::Display for Type {
 /// Text that is no type that can be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a type of Automation such as long, BSTR, VARIANT, SAFEARRAY(BSTR), IUnknown*, interface {{IID}}"
+    "not a type of Automation such as long, BSTR, VARIANT, SAFEARRAY(BSTR), IUnknown*, interface {{IID}}, record Name, [unique] long*"
 )]
 pub struct TypeError;
 
@@ -129,12 +136,17 @@ impl FromStr for Type {
                 if let Some(iid) = text.strip_prefix("interface ") {
                     Self::Interface(guid(iid)?)
                 } else if let Some(record) = text.strip_prefix("record ") {
-                    Self::Record(guid(record)?)
+                    Self::Record(RecordRef::read(record.trim()).ok_or(TypeError)?)
+                } else if let Some(pointer) = text.strip_prefix("[unique]") {
+                    // Not more than one level, here too.
+                    let ty = pointer.strip_suffix('*').filter(|ty| !ty.contains("[unique]"));
+                    Self::unique(ty.ok_or(TypeError)?.parse()?).ok_or(TypeError)?
                 } else {
                     let (text, more) = text.strip_prefix('P').map_or((text, false), |text| (text, true));
                     let element = text.strip_prefix("SAFEARRAY(").and_then(|text| text.strip_suffix(')'));
                     // Not more than one level: what is inside is no array.
-                    let element = element.filter(|element| !element.contains("SAFEARRAY"));
+                    let element = element
+                        .filter(|element| !element.contains("SAFEARRAY") && !element.contains("[unique]"));
                     let array = Self::safe_array(element.ok_or(TypeError)?.parse()?).ok_or(TypeError)?;
                     match array {
                         Self::SafeArray(element) if more => Self::PSafeArray(element),
@@ -145,13 +157,6 @@ impl FromStr for Type {
         })
     }
 }
-
-const fn at(field: &'static str) -> At {
-    At::new("[MC-COMQC]", "2.2.6.1.1", "parameters", field)
-}
-static PARAMETER: At = at("");
-static VARIANT: At = at("VARIANT");
-static ARRAY: At = at("SAFEARRAY");
 
 impl Type {
     /// A type without pointers.
@@ -166,9 +171,77 @@ impl Type {
         element.is_element().then(|| Self::SafeArray(Box::new(element)))
     }
 
+    /// A unique pointer; `None` where there are no pointers to that.
+    #[must_use]
+    pub fn unique(ty: Type) -> Option<Self> {
+        ty.is_pointee().then(|| Self::Unique(Box::new(ty)))
+    }
+
     /// Whether there are arrays of it.
     pub(crate) fn is_element(&self) -> bool {
-        self.element().is_none() && self.vt() != VarType::DECIMAL
+        self.innermost().is_none() && self.vt() != VarType::DECIMAL
+    }
+
+    fn is_pointee(&self) -> bool {
+        !matches!(self, Self::Unique(_) | Self::PSafeArray(_))
+    }
+
+    /// Whether it is a type at all, in all that is inside.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self {
+            Self::SafeArray(element) | Self::PSafeArray(element) => element.is_element(),
+            Self::Unique(ty) => ty.is_pointee() && ty.is_whole(),
+            _ => true,
+        }
+    }
+
+    /// What an array or a pointer is one of, or of which a pointer points to an array.
+    pub(crate) fn innermost(&self) -> Option<&Type> {
+        match self {
+            Self::Unique(ty) => Some(ty.innermost().unwrap_or(ty)),
+            _ => self.element(),
+        }
+    }
+
+    /// The record that it is, or that it has as elements or behind a pointer.
+    pub(crate) fn record(&self) -> Option<&RecordRef> {
+        match self.innermost().unwrap_or(self) {
+            Self::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn record_mut(&mut self) -> Option<&mut RecordRef> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::SafeArray(ty) | Self::PSafeArray(ty) | Self::Unique(ty) => ty.record_mut(),
+            _ => None,
+        }
+    }
+
+    /// The alignment in NDR of what stands in place.
+    pub(crate) fn align(&self) -> usize {
+        match self {
+            Self::Scalar(scalar) => match scalar.0 {
+                VarType::I1 | VarType::UI1 => 1,
+                VarType::I2 | VarType::UI2 | VarType::BOOL => 2,
+                VarType::I8 | VarType::UI8 | VarType::R8 | VarType::CY | VarType::DATE | VarType::DECIMAL => {
+                    8
+                }
+                _ => 4,
+            },
+            Self::Enum16 => 2,
+            Self::Record(record) => record.declared().map_or(1, crate::RecordType::align),
+            _ => 4,
+        }
+    }
+
+    /// The value of a pointer to a value of this type.
+    pub(crate) fn pointed<'a>(&self, value: Variant<'a>) -> Variant<'a> {
+        match self {
+            Self::Variant => Variant::VariantRef(Some(Box::new(value))),
+            _ => dispatch::referenced(value),
+        }
     }
 
     /// The type of the elements of an array.
@@ -191,82 +264,60 @@ impl Type {
             Self::Unknown | Self::Interface(_) => VarType::UNKNOWN,
             Self::Dispatch => VarType::DISPATCH,
             Self::Record(_) => VarType::RECORD,
+            Self::Unique(ty) => ty.vt().by_ref(),
             Self::SafeArray(element) | Self::PSafeArray(element) => element.vt().array(),
         }
     }
 
-    /// Whether a value is one of this type. A VARIANT may be anything.
+    /// Whether a value is one of this type. A VARIANT may be anything; the bytes of records are not looked at.
     #[must_use]
     pub fn holds(&self, value: &Variant<'_>) -> bool {
         match (self, value) {
-            (Self::Variant, _) => true,
-            (Self::Enum16, Variant::Scalar(Scalar::I4(number))) => u16::try_from(*number).is_ok(),
-            (Self::Interface(_), Variant::Dispatch(_)) => true,
-            (Self::SafeArray(element) | Self::PSafeArray(element), Variant::Array { vt, array }) => {
+            (Self::Variant, _) | (Self::Unique(_), Variant::Null) => true,
+            (Self::Unique(ty), Variant::VariantRef(value)) => **ty == Self::Variant && value.is_some(),
+            (Self::Unique(ty), _) => value.vt().is_by_ref() && **ty != Self::Variant && ty.fits(value),
+            _ => !value.vt().is_by_ref() && self.fits(value),
+        }
+    }
+
+    /// Whether it is the type of a value, by reference or not.
+    fn fits(&self, value: &Variant<'_>) -> bool {
+        match (self, value) {
+            (Self::Enum16, Variant::Scalar(Scalar::I4(number)) | Variant::ScalarRef(Scalar::I4(number))) => {
+                u16::try_from(*number).is_ok()
+            }
+            (Self::Interface(_), Variant::Dispatch(_) | Variant::DispatchRef(_)) => true,
+            (Self::Record(record), Variant::Record(None) | Variant::RecordRef(None)) => {
+                record.declared().is_none()
+            }
+            (
+                Self::SafeArray(element) | Self::PSafeArray(element),
+                Variant::Array { vt, array } | Variant::ArrayRef { vt, array },
+            ) => {
                 let array = array.as_ref().and_then(|array| array.safearray.as_deref());
                 *vt == element.vt() && array.is_none_or(|array| fits(array, *vt))
             }
-            _ => value.vt() == self.vt(),
+            _ => value.vt().by_ref() == self.vt().by_ref(),
         }
     }
 
-    /// Reads a parameter in NDR, with all that its pointers point to.
-    ///
-    /// # Errors
-    /// When it is no such value.
-    pub fn read<'a>(&self, r: &mut Reader<'_, 'a>) -> Result<Variant<'a>, DecodeError> {
-        let start = r.offset();
-        let rule = |at, rule| DecodeError::new(start, at, DecodeErrorKind::Rule(rule));
-        match self {
-            Self::Scalar(scalar) => Scalar::read(scalar.0, r, &PARAMETER)?
-                .map(Variant::Scalar)
-                .ok_or(rule(&PARAMETER, "no type of Automation")),
-            Self::Enum => Ok(Variant::Scalar(Scalar::I4(r.value(&PARAMETER)?))),
-            Self::Enum16 => Ok(Variant::Scalar(Scalar::I4(r.value::<u16>(&PARAMETER)?.into()))),
-            Self::Bstr => Ok(Variant::Bstr(r.value(&PARAMETER)?)),
-            Self::Variant => {
-                r.value::<Option<Variant<'a>>>(&VARIANT)?.ok_or(rule(&VARIANT, "a VARIANT is a null pointer"))
+    /// The record whose GUID or library a value does not tell, as an array (and in a VARIANT a record, too) must.
+    pub(crate) fn untold<'t>(&'t self, value: &Variant<'_>, in_variant: bool) -> Option<&'t RecordRef> {
+        let record = self.record()?;
+        let told = match value {
+            Variant::Record(Some(value)) | Variant::RecordRef(Some(value)) => {
+                !in_variant || value.info.is_some()
             }
-            Self::Unknown | Self::Interface(_) => Ok(Variant::Unknown(r.value(&PARAMETER)?)),
-            Self::Dispatch => Ok(Variant::Dispatch(r.value(&PARAMETER)?)),
-            Self::Record(_) => Err(rule(&PARAMETER, "the fields of a record are not known")),
-            Self::SafeArray(element) | Self::PSafeArray(element) => {
-                let array: Option<PSafeArray<'a>> = match self {
-                    Self::PSafeArray(_) => r.value(&ARRAY)?,
-                    _ => Some(r.value(&ARRAY)?),
-                };
-                let value = Variant::Array { vt: element.vt(), array };
-                if self.holds(&value) { Ok(value) } else { Err(rule(&ARRAY, "an array of another type")) }
+            Variant::Array { array, .. } | Variant::ArrayRef { array, .. } => {
+                let array = array.as_ref().and_then(|array| array.safearray.as_deref());
+                match array.map(|array| &array.elements) {
+                    Some(Elements::Record(records)) => records.iter().flatten().all(|r| r.info.is_some()),
+                    _ => true,
+                }
             }
-        }
-    }
-
-    /// Writes a parameter in NDR, with all that its pointers point to. A value that this type does not
-    /// [hold](Self::holds) fails.
-    pub fn write(&self, value: &Variant<'_>, w: &mut Writer<'_>) {
-        let fits = !matches!(self, Self::Record(_)) && self.holds(value);
-        w.need(fits, &PARAMETER, "not a value of this type");
-        if !fits {
-            return;
-        }
-        match (self, value) {
-            (Self::Variant, value) => {
-                w.referent(true);
-                w.value(value, &VARIANT);
-            }
-            (Self::Enum16, Variant::Scalar(Scalar::I4(number))) => {
-                w.value(&u16::try_from(*number).unwrap_or_default(), &PARAMETER);
-            }
-            (_, Variant::Scalar(scalar)) => scalar.write(w, &PARAMETER),
-            (_, Variant::Bstr(text)) => w.value(text, &PARAMETER),
-            (_, Variant::Unknown(pointer) | Variant::Dispatch(pointer)) => {
-                w.value::<Option<InterfacePointer<'_>>>(pointer, &PARAMETER);
-            }
-            (Self::PSafeArray(_), Variant::Array { array, .. }) => w.value(array, &ARRAY),
-            (_, Variant::Array { array: Some(array), .. }) => w.value(array, &ARRAY),
-            (_, Variant::Array { array: None, .. }) => w.referent(false),
-            _ => {}
-        }
+            _ => true,
+        };
+        (!told).then_some(record)
     }
 }
 

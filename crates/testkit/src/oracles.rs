@@ -2,6 +2,7 @@
 
 mod channel;
 mod comqc;
+mod comqc_filter;
 mod comqc_names;
 mod comqc_session;
 mod connstring;
@@ -27,6 +28,7 @@ pub fn all() -> impl Iterator<Item = Oracle> {
     [
         channel::ALL,
         comqc::ALL,
+        comqc_filter::ALL,
         comqc_names::ALL,
         comqc_session::ALL,
         connstring::ALL,

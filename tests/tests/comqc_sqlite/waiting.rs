@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use comqc_msmq::sqlite::SqliteQueue;
+use comqc_msmq::sqlite::rusqlite::Connection;
 use comqc_msmq::{Queue, QueueError};
 use comqc_session::Verdict;
 
@@ -80,9 +81,13 @@ async fn a_message_that_nobody_got_was_abandoned_by_nobody() {
     let (stored, other) = (place.queue(), place.queue());
     send(&stored, "a");
     let queue = SqliteQueue::from(stored);
+    // Nothing can be locked before the task has begun and this thread has it back.
+    let writer = Connection::open(place.path()).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     let dropped = tokio::spawn(async move { queue.receive(LONG).await });
-    // The task begins; from here on only its blocking step goes on, since this thread is not given back.
     tokio::task::yield_now().await;
+    writer.execute_batch("ROLLBACK").unwrap();
+    // From here on only its blocking step goes on, since this thread is not given back.
     while other.count().unwrap().locked == 0 {
         thread::yield_now();
     }

@@ -6,8 +6,12 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use comqc_msmq::sqlite::rusqlite::{Connection, Row};
+
+/// Only a worker that hangs ever takes so long.
+const BOUND: Duration = Duration::from_secs(900);
 
 /// What a message carries: which writer, in which of its lives, the how manieth message of that life.
 pub type Mark = (u64, u64, u64);
@@ -42,7 +46,14 @@ impl Worker {
     }
 
     fn end(&mut self) -> ExitStatus {
-        let status = self.child.wait().unwrap();
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < BOUND, "a worker does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        };
         self.reader.take().unwrap().join().unwrap();
         status
     }

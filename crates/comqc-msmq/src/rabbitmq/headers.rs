@@ -100,9 +100,10 @@ pub fn encode(received: &Received, fate: Fate<'_>) -> Result<BasicProperties, Qu
     if json != "{}" {
         header(PROPERTIES, AMQPValue::LongString(json.into()));
     }
-    if let Ok(sent) = i64::try_from(received.sent.0) {
-        header(SENT, AMQPValue::LongLongInt(sent));
-    }
+    // A time that no clock has shown is passed on as it came, too.
+    let sent =
+        i64::try_from(received.sent.0).map_or(AMQPValue::Timestamp(received.sent.0), AMQPValue::LongLongInt);
+    header(SENT, sent);
     if !received.sender.description.is_empty() {
         header(SENDER, text(&received.sender.description));
     }

@@ -2,10 +2,6 @@
 
 mod address;
 mod browse;
-#[cfg(feature = "internals")]
-pub mod guard;
-#[cfg(not(feature = "internals"))]
-#[expect(unreachable_pub, reason = "with internals, tests look into it")]
 mod guard;
 mod hand;
 #[cfg(feature = "internals")]

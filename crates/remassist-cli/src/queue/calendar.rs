@@ -1,5 +1,7 @@
 //! Dates and times of day, in UTC and in the Gregorian calendar.
 
+use comqc_msmq::session::{Records, Type};
+use remassist::ndr::VarType;
 use serde_json::{Value, json};
 
 const DAY: i64 = 86_400_000;
@@ -85,9 +87,9 @@ fn of_ole(number: f64) -> Option<String> {
     same.then_some(text)
 }
 
-/// Makes numbers of the texts in place of dates: of the value itself where it is one, and of those that name their type.
-pub fn to_days(is_date: bool, value: &mut Value) -> Result<(), String> {
-    dates(is_date, value, &mut |date| {
+/// Makes numbers of the texts in place of dates: of those in a value of a type, and of those that name their type.
+pub fn to_days(ty: &Type, records: &Records, value: &mut Value) -> Result<(), String> {
+    dates(ty, records, value, &mut |date| {
         if let Value::String(text) = date
             // Numbers may be told as text, too.
             && text.parse::<f64>().is_err()
@@ -103,8 +105,8 @@ pub fn to_days(is_date: bool, value: &mut Value) -> Result<(), String> {
 }
 
 /// Makes texts of the numbers in place of dates.
-pub fn of_days(is_date: bool, value: &mut Value) {
-    dates(is_date, value, &mut |date| {
+pub fn of_days(ty: &Type, records: &Records, value: &mut Value) {
+    dates(ty, records, value, &mut |date| {
         if let Some(text) = date.as_f64().and_then(of_ole) {
             *date = Value::String(text);
         }
@@ -115,21 +117,36 @@ pub fn of_days(is_date: bool, value: &mut Value) {
 
 /// Does something with each date.
 fn dates(
-    is_date: bool,
+    ty: &Type,
+    records: &Records,
     value: &mut Value,
     act: &mut dyn FnMut(&mut Value) -> Result<(), String>,
 ) -> Result<(), String> {
-    match value {
-        Value::Object(parts) => {
-            let is_date = parts.get("type").is_some_and(|name| name == "DATE");
-            parts.values_mut().try_for_each(|value| match value {
-                Value::Object(_) | Value::Array(_) => dates(false, value, act),
-                value if is_date && value != "DATE" => act(value),
+    match (ty, value) {
+        (Type::Unique(ty), value) => dates(ty, records, value, act),
+        (_, Value::Array(items)) => {
+            let element = ty.element().unwrap_or(&Type::Variant);
+            items.iter_mut().try_for_each(|item| dates(element, records, item, act))
+        }
+        (_, Value::Object(parts)) => {
+            let record = if let Type::Record(record) = ty { record.declared() } else { None };
+            let field = |name: &str| {
+                record?
+                    .fields
+                    .iter()
+                    .find(|field| field.name.eq_ignore_ascii_case(name))
+                    .map(|field| &field.ty)
+            };
+            let told = parts.get("type").and_then(Value::as_str).and_then(|name| name.parse().ok());
+            let told = told.map_or(Type::Variant, |told| records.resolve(told));
+            parts.iter_mut().try_for_each(|(name, value)| match (field(name), name.as_str()) {
+                (Some(ty), _) => dates(ty, records, value, act),
+                (None, "value") => dates(&told, records, value, act),
+                (None, "elements") => dates(ty, records, value, act),
                 _ => Ok(()),
             })
         }
-        Value::Array(items) => items.iter_mut().try_for_each(|item| dates(false, item, act)),
-        value if is_date => act(value),
+        (Type::Scalar(scalar), value) if scalar.vt() == VarType::DATE => act(value),
         _ => Ok(()),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use comqc_msmq::session::{Argument, Interface, Invocation, Method, MethodKind, Parameter, Plain, Type};
+use comqc_msmq::session::{
+    Argument, Interface, Invocation, Method, MethodKind, Parameter, Plain, RecordType, Records, Type,
+};
 use remassist::comqc::IID_IDISPATCH;
 use remassist::core::{DecodeOptions, Hex};
-use remassist::ndr::{ByteOrder, InvokeRequest, Stub, VarType, Variant};
+use remassist::ndr::{ByteOrder, InvokeRequest, Stub, Variant};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -14,7 +16,11 @@ use crate::{Failure, input};
 
 /// What is known of interfaces: the member `interfaces` of a list of calls.
 #[derive(Debug, Default)]
-pub struct Tables(Vec<Interface>);
+pub struct Tables {
+    interfaces: Vec<Interface>,
+    /// The records of all of them, where no two have one name.
+    records: Records,
+}
 
 impl Tables {
     /// Reads files: lists of calls, of which only the tables count, arrays of tables, or one table.
@@ -42,32 +48,52 @@ impl Tables {
             let interface = serde_json::from_value(value.clone());
             let name = value.get("name").and_then(Value::as_str).unwrap_or_default();
             let number = index.saturating_add(1);
-            self.0.push(interface.map_err(|e| format!("interface {number} {name}: {e}"))?);
+            self.interfaces.push(interface.map_err(|e| format!("interface {number} {name}: {e}"))?);
         }
+        let mut records: Vec<RecordType> = Vec::new();
+        for record in self.interfaces.iter().flat_map(|table| table.records().iter()) {
+            if !records.contains(record) {
+                records.push(record.clone());
+            }
+        }
+        self.records = Records::new(records).unwrap_or_default();
         Ok(())
     }
 
     /// The interface of a name or IID.
     pub fn interface(&self, named: &str) -> Option<&Interface> {
         let iid = Uuid::try_parse(named).ok();
-        self.0.iter().find(|table| Some(table.iid()) == iid || table.name().eq_ignore_ascii_case(named))
+        self.interfaces
+            .iter()
+            .find(|table| Some(table.iid()) == iid || table.name().eq_ignore_ascii_case(named))
+    }
+
+    /// The interfaces.
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// What is known of records in a call on `IDispatch` by DISPID.
+    pub fn records(&self) -> &Records {
+        &self.records
     }
 
     /// The method of a name that calls on `IDispatch` can have.
-    pub fn dispatched(&self, name: &str, kind: MethodKind) -> Option<&Method> {
-        let methods = self.0.iter().filter_map(|table| table.method(name, kind));
-        methods.into_iter().find(|method| method.dispid.is_some())
+    pub fn dispatched(&self, name: &str, kind: MethodKind) -> Option<(&Interface, &Method)> {
+        let methods = self.interfaces.iter().filter_map(|table| Some((table, table.method(name, kind)?)));
+        methods.into_iter().find(|(_, method)| method.dispid.is_some())
     }
 
     /// The method of an interface, where a table has it.
     pub fn method(&self, iid: Uuid, number: u32) -> Option<(&Interface, &Method)> {
-        let tables = self.0.iter().filter(|table| table.iid() == iid);
+        let tables = self.interfaces.iter().filter(|table| table.iid() == iid);
         tables.into_iter().find_map(|table| Some((table, table.by_number(number)?)))
     }
 
     /// The method of a DISPID, where only one table has it: messages do not tell the interface.
-    fn of_dispid(&self, dispid: i32, kind: MethodKind) -> Option<&Method> {
-        let mut methods = self.0.iter().filter_map(|table| table.by_dispid(dispid, kind));
+    fn of_dispid(&self, dispid: i32, kind: MethodKind) -> Option<(&Interface, &Method)> {
+        let tables = self.interfaces.iter();
+        let mut methods = tables.filter_map(|table| Some((table, table.by_dispid(dispid, kind)?)));
         methods.next().filter(|_| methods.next().is_none())
     }
 }
@@ -89,7 +115,7 @@ pub fn call(interface_id: Uuid, method: u32, data: &[u8], tables: &Tables) -> Va
                     "iid": interface_id.braced().to_string(),
                     "method": known.name,
                     "number": method,
-                    "arguments": by_name(known, &arguments),
+                    "arguments": by_name(table, known, &arguments),
                 });
             }
             Err(fault) => error = Some(fault.to_string()),
@@ -103,15 +129,16 @@ pub fn call(interface_id: Uuid, method: u32, data: &[u8], tables: &Tables) -> Va
     call
 }
 
-fn by_name(method: &Method, arguments: &[Variant<'_>]) -> Map<String, Value> {
+fn by_name(interface: &Interface, method: &Method, arguments: &[Variant<'_>]) -> Map<String, Value> {
     let told = method.parameters.iter().zip(arguments);
-    told.map(|(parameter, value)| (parameter.name.clone(), json_of(&parameter.ty, value))).collect()
+    let value = |ty, value| json_of(ty, value, interface.records());
+    told.map(|(parameter, told)| (parameter.name.clone(), value(&parameter.ty, told))).collect()
 }
 
 fn invocation(call: Invocation<'_>, tables: &Tables) -> Value {
     let (member, kind, lcid) = (call.member, call.kind, call.lcid);
     let known = tables.of_dispid(member, kind);
-    if let Some(method) = known
+    if let Some((table, method)) = known
         && let Ok(arguments) = method.arguments(call.clone())
     {
         return json!({
@@ -119,9 +146,10 @@ fn invocation(call: Invocation<'_>, tables: &Tables) -> Value {
             "dispid": member,
             "kind": kind_name(kind),
             "lcid": lcid,
-            "arguments": by_name(method, &arguments),
+            "arguments": by_name(table, method, &arguments),
         });
     }
+    let argument = |value| argument(value, &tables.records);
     let named = call.named.iter().map(|(id, value)| (id.to_string(), argument(value)));
     json!({
         "dispatch": member,
@@ -148,16 +176,16 @@ pub fn kind(name: &str) -> Option<MethodKind> {
     KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
 }
 
-fn argument(argument: &Argument<'_>) -> Value {
-    let value = json_of(&Type::Variant, &argument.value);
+fn argument(argument: &Argument<'_>, records: &Records) -> Value {
+    let value = json_of(&Type::Variant, &argument.value, records);
     if argument.by_ref { json!({ "ref": value }) } else { value }
 }
 
 /// The argument that JSON tells: a value, or one by reference.
-pub fn read_argument(value: &Value) -> Result<Argument<'static>, String> {
+pub fn read_argument(value: &Value, records: &Records) -> Result<Argument<'static>, String> {
     match value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("ref")) {
-        Some(value) => read_value(&Type::Variant, value).map(Argument::by_ref),
-        None => read_value(&Type::Variant, value).map(|value| match value.vt().is_by_ref() {
+        Some(value) => read_value(&Type::Variant, value, records).map(Argument::by_ref),
+        None => read_value(&Type::Variant, value, records).map(|value| match value.vt().is_by_ref() {
             true => Argument::by_ref(value),
             false => Argument::from(value),
         }),
@@ -165,28 +193,28 @@ pub fn read_argument(value: &Value) -> Result<Argument<'static>, String> {
 }
 
 /// The value of a type that JSON tells.
-fn read_value(ty: &Type, value: &Value) -> Result<Variant<'static>, String> {
+fn read_value(ty: &Type, value: &Value, records: &Records) -> Result<Variant<'static>, String> {
     let mut value = value.clone();
-    calendar::to_days(*ty == date(), &mut value)?;
+    calendar::to_days(ty, records, &mut value)?;
     let plain: Plain = serde_json::from_value(value).map_err(|e| e.to_string())?;
-    plain.value(ty).map_err(|e| e.to_string())
+    plain.value_with(ty, records).map_err(|e| e.to_string())
 }
 
 /// JSON that tells a value of a type.
-fn json_of(ty: &Type, value: &Variant<'_>) -> Value {
-    let mut value = serde_json::to_value(Plain::of(ty, value)).unwrap_or_default();
-    calendar::of_days(*ty == date(), &mut value);
+fn json_of(ty: &Type, value: &Variant<'_>, records: &Records) -> Value {
+    let mut value = serde_json::to_value(Plain::of_with(ty, value, records)).unwrap_or_default();
+    calendar::of_days(ty, records, &mut value);
     value
-}
-
-fn date() -> Type {
-    Type::scalar(VarType::DATE).unwrap_or(Type::Variant)
 }
 
 /// The arguments of a method in the order of its parameters: told by place, or by name.
 ///
 /// Those that are left out are [`Variant::MISSING`], where they may be.
-pub fn arguments(method: &Method, told: &Value) -> Result<Vec<Variant<'static>>, String> {
+pub fn arguments(
+    interface: &Interface,
+    method: &Method,
+    told: &Value,
+) -> Result<Vec<Variant<'static>>, String> {
     let parameters = &method.parameters;
     let mut values: Vec<Option<&Value>> = vec![None; parameters.len()];
     match told {
@@ -214,9 +242,8 @@ pub fn arguments(method: &Method, told: &Value) -> Result<Vec<Variant<'static>>,
         _ => return Err("arguments is an array, or an object by name".to_owned()),
     }
     let read = |(parameter, value): (&Parameter, Option<&Value>)| match value {
-        Some(value) => {
-            read_value(&parameter.ty, value).map_err(|e| format!("argument {}: {e}", parameter.name))
-        }
+        Some(value) => read_value(&parameter.ty, value, interface.records())
+            .map_err(|e| format!("argument {}: {e}", parameter.name)),
         None if parameter.optional => Ok(Variant::MISSING),
         None => Err(format!("argument {} is missing; it is a {}", parameter.name, parameter.ty)),
     };

@@ -103,6 +103,7 @@ pub fn player(
     let tables = Tables::read(&args.interfaces)?;
     let mut how = PlayerOptions {
         scheme: RetryScheme { tries: args.tries, waits: args.waits.clone(), ..RetryScheme::default() },
+        names: tables.interfaces().to_vec(),
         ..PlayerOptions::default()
     };
     how.policy = policy(&args.require_sender)?;

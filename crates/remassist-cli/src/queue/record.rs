@@ -143,7 +143,7 @@ fn call(
         .ok_or_else(|| format!("{interface} has no method {method}"))?;
     let none = Value::Array(Vec::new());
     let at = |e: String| format!("{}.{}: {e}", table.name(), found.name);
-    let arguments = arguments(found, members.get("arguments").unwrap_or(&none)).map_err(at)?;
+    let arguments = arguments(table, found, members.get("arguments").unwrap_or(&none)).map_err(at)?;
     let data = found.encode(&arguments).map_err(|e| at(e.to_string()))?;
     Ok(recorder.call_marshaled(table.iid(), found.number.unwrap_or_default(), data)?)
 }
@@ -166,11 +166,11 @@ fn dispatch(
     let told = members.get("arguments").unwrap_or(&none);
     if let Some(name) = member.as_str() {
         only(members, &["dispatch", "dispid", "kind", "lcid", "arguments", "security"])?;
-        let method = tables.dispatched(name, kind);
-        let method =
-            method.ok_or_else(|| format!("no table has a method {name:?} of this kind with a DISPID"))?;
+        let found = tables.dispatched(name, kind);
+        let (table, method) =
+            found.ok_or_else(|| format!("no table has a method {name:?} of this kind with a DISPID"))?;
         let at = |e: String| format!("{}: {e}", method.name);
-        let mut arguments = arguments(method, told).map_err(at)?;
+        let mut arguments = arguments(table, method, told).map_err(at)?;
         // What is left out at the end need not be told.
         while !kind.is_put() && arguments.last() == Some(&Variant::MISSING) {
             arguments.pop();
@@ -184,14 +184,16 @@ fn dispatch(
     let told = told.as_array().ok_or_else(|| "with a DISPID, arguments is an array".to_owned())?;
     for (index, value) in told.iter().enumerate() {
         let number = index.saturating_add(1);
-        arguments.push(read_argument(value).map_err(|e| format!("argument {number}: {e}"))?);
+        arguments
+            .push(read_argument(value, tables.records()).map_err(|e| format!("argument {number}: {e}"))?);
     }
     let mut named = Vec::new();
     let told = members.get("named").map(|told| told.as_object().ok_or("named is an object".to_owned()));
     for (name, value) in told.transpose()?.into_iter().flatten() {
         let id =
             name.parse().map_err(|_| format!("argument {name}: with a DISPID, names are numbers, too"))?;
-        named.push((id, read_argument(value).map_err(|e| format!("argument {name}: {e}"))?));
+        named
+            .push((id, read_argument(value, tables.records()).map_err(|e| format!("argument {name}: {e}"))?));
     }
     if kind.is_put() && arguments.is_empty() && named.is_empty() {
         return Err(Fault::Told("the value that the property gets is missing".to_owned()));

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 
 use comqc_format::Recording;
 use comqc_session::{
-    AfterFailure, CallError, DeadReason, Interface, Invocation, MessageId, Method, ObjectCodecs, Parameter,
-    Plain, PlayedCall, Player, PlayerOptions, QueueMessage, Received, Recorder, RecorderOptions, Sender,
-    Timestamp, Type, Verdict,
+    AfterFailure, CallError, DeadReason, Field, Interface, Invocation, Library, MessageId, Method,
+    ObjectCodecs, Parameter, Plain, PlayedCall, Player, PlayerOptions, QueueMessage, Received, RecordType,
+    Recorder, RecorderOptions, Records, Sender, Timestamp, Type, Verdict,
 };
 use ndr_oaut::{InvokeRequest, Stub, VarType, Variant};
 use remassist_core::{Decode as _, DecodeOptions, Encode as _, Policy};
@@ -14,8 +14,8 @@ use super::Oracle;
 
 pub(super) const ALL: &[Oracle] = &[("comqc_player", player), ("comqc_interface", interface)];
 
-/// What the bytes of an input choose from, and one kind of record.
-const TYPES: [&str; 31] = [
+/// What the bytes of an input choose from, and one kind of record that is not declared.
+const TYPES: [&str; 43] = [
     "char",
     "unsigned char",
     "short",
@@ -47,7 +47,58 @@ const TYPES: [&str; 31] = [
     "SAFEARRAY(double)",
     "PSAFEARRAY(long)",
     "SAFEARRAY(IUnknown*)",
+    "record Line",
+    "record Shape",
+    "[unique] record Line*",
+    "[unique] record Point*",
+    "SAFEARRAY(record Line)",
+    "PSAFEARRAY(record Shape)",
+    "[unique] SAFEARRAY(long)*",
+    "[unique] short*",
+    "[unique] hyper*",
+    "[unique] BSTR*",
+    "[unique] VARIANT*",
+    "[unique] IUnknown**",
 ];
+
+/// The records of these types, each with its GUID: those of `records.json`, and a VARIANT, an array, an object.
+fn records() -> Vec<RecordType> {
+    const RECORDS: [(&str, &[(&str, &str)]); 3] = [
+        (
+            "Line",
+            &[
+                ("flag", "unsigned char"),
+                ("article", "BSTR"),
+                ("quantity", "short"),
+                ("price", "double"),
+                ("note", "BSTR"),
+            ],
+        ),
+        (
+            "Shape",
+            &[
+                ("kind", "enum"),
+                ("first", "record Point"),
+                ("name", "BSTR"),
+                ("second", "[unique] record Point*"),
+                ("third", "[unique] record Point*"),
+                ("weight", "[unique] double*"),
+                ("any", "VARIANT"),
+                ("lines", "SAFEARRAY(record Line)"),
+                ("object", "[unique] IUnknown**"),
+                ("tail", "unsigned char"),
+            ],
+        ),
+        ("Point", &[("x", "unsigned char"), ("y", "hyper")]),
+    ];
+    let record = |(name, fields): (&str, &[(&str, &str)])| RecordType {
+        name: name.into(),
+        guid: Some(Uuid::from_bytes([name.as_bytes()[0]; 16])),
+        library: Some(Library { guid: Uuid::from_u128(2), ..Default::default() }),
+        fields: fields.iter().map(|(name, ty)| Field::new(name, ty.parse().expect("a type"))).collect(),
+    };
+    RECORDS.map(record).to_vec()
+}
 
 /// A player for the target of a message, if it has one, with a table for the interface of its first call.
 fn for_message(body: &[u8], choice: u8, format: Policy) -> Player<()> {
@@ -149,19 +200,21 @@ fn interface(input: &[u8]) {
     let Some((types, data)) = rest.split_at_checked(usize::from(count % 8)) else { return };
     let types = types.iter().map(|choice| match TYPES.get(usize::from(*choice)) {
         Some(text) => text.parse().expect("a type"),
-        None => Type::SafeArray(Box::new(Type::Record(Uuid::nil()))),
+        None => Type::SafeArray(Box::new(Type::Record(Uuid::nil().into()))),
     });
     let parameters = types.enumerate().map(|(index, ty)| Parameter::new(&index.to_string(), ty)).collect();
     let method =
         Method { name: "Do".into(), number: Some(3), dispid: Some(1), parameters, ..Default::default() };
-    let table = Interface::new(Uuid::from_u128(1), "I", false, vec![method.clone()]).expect("a table");
+    let table =
+        Interface::with_records(Uuid::from_u128(1), "I", false, records(), vec![method]).expect("a table");
+    let (method, records) = (&table.methods()[0], table.records());
     let text = serde_json::to_string(&table).expect("JSON");
     assert_eq!(serde_json::from_str::<Interface>(&text).expect("what was written"), table);
     if let Ok(values) = method.decode(data, &DecodeOptions::TOLERANT) {
         let written = method.encode(&values).expect("what was read can be written");
         assert_eq!(method.decode(&written, &DecodeOptions::TOLERANT).as_ref(), Ok(&values));
         for (parameter, value) in method.parameters.iter().zip(&values) {
-            readable(&parameter.ty, value);
+            readable(&parameter.ty, value, records);
         }
     }
     let Ok(Stub { value, .. }) = Stub::<InvokeRequest<'_>>::decode(data) else { return };
@@ -171,7 +224,7 @@ fn interface(input: &[u8]) {
         assert_eq!(Invocation::from(invocation.clone().into_request()), invocation);
     }
     for argument in &invocation.positional {
-        readable(&Type::Variant, &argument.value);
+        readable(&Type::Variant, &argument.value, records);
     }
     if let Ok(values) = method.arguments(invocation) {
         assert_eq!(values.len(), method.parameters.len());
@@ -184,15 +237,15 @@ fn interface(input: &[u8]) {
 }
 
 /// What a person sees can be JSON, and is read as the same text again.
-fn readable(ty: &Type, value: &Variant<'_>) {
-    let plain = Plain::of(ty, value);
+fn readable(ty: &Type, value: &Variant<'_>, records: &Records) {
+    let plain = Plain::of_with(ty, value, records);
     let text = serde_json::to_string(&plain).expect("JSON");
     let again: Plain = serde_json::from_str(&text).expect("what was written");
     assert_eq!(again, plain);
     // Numbers that no program writes are not kept: a boolean that is neither, a DECIMAL with two signs.
-    if let Ok(read) = again.value(ty)
+    if let Ok(read) = again.value_with(ty, records)
         && ty.vt() != VarType::DECIMAL
     {
-        assert_eq!(Plain::of(ty, &read), plain, "{text}");
+        assert_eq!(Plain::of_with(ty, &read, records), plain, "{text}");
     }
 }

@@ -1,14 +1,29 @@
 //! `remassist queue` as a user runs it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test reports by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test reports by panicking"
+)]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+mod bounded;
+mod purge;
+mod records;
+#[cfg(unix)]
+mod wire;
+
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 
 use remassist::core::from_hex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+#[cfg(unix)]
+use bounded::Fifo;
 
 const CLASS: &str = "{3b0f7e52-6a11-4c8e-9d1b-5b6e2f0c9a41}";
 
@@ -24,6 +39,14 @@ struct Run {
 }
 
 impl Run {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            status: output.status.code().unwrap(),
+            out: output.stdout,
+            said: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.out.clone()).unwrap()
     }
@@ -67,12 +90,7 @@ impl Desk {
     }
 
     fn run(&self, args: &[&str]) -> Run {
-        let output = self.command(args).output().unwrap();
-        Run {
-            status: output.status.code().unwrap(),
-            out: output.stdout,
-            said: String::from_utf8(output.stderr).unwrap(),
-        }
+        Run::of(bounded::output(&mut self.command(args), None))
     }
 
     /// Sends the example with a label; the number in its identifier.
@@ -309,7 +327,8 @@ fn what_fails_waits_in_a_retry_queue_and_can_be_played_again() {
     assert_eq!((&retry["retry"], &retry["wait_ms"]), (&json!(0), &json!(3_600_000)));
     let error = retry["error"].as_str().unwrap();
     assert!(
-        error.starts_with("call 2 of 4, ") && error.ends_with("exit status 7: no such article"),
+        error.starts_with("call 2 of 4, method 8 of {8f2c1a70-0d4e-4a35-b1c6-7e9d3a5f2b10}: ")
+            && error.ends_with("exit status 7: no such article"),
         "{error}"
     );
     assert_eq!(run.events("played").len(), 1);
@@ -484,8 +503,10 @@ fn wrong_addresses_tell_no_secret() {
             assert!(!run.said.contains("hush") && !run.text().contains("hush"), "{}", run.said);
         }
     }
-    let help =
-        desk.command(&["list", "--help"]).env("REMASSIST_QUEUE", "amqp://ann:hush-hush@h/").output().unwrap();
+    let help = bounded::output(
+        desk.command(&["list", "--help"]).env("REMASSIST_QUEUE", "amqp://ann:hush-hush@h/"),
+        None,
+    );
     assert!(!String::from_utf8(help.stdout).unwrap().contains("hush"));
     // A queue to look into is not made.
     assert_eq!(desk.run(&["list", "--queue", "sqlite:none.db?queue=q"]).status, 2);
@@ -495,14 +516,14 @@ fn wrong_addresses_tell_no_secret() {
 /// A player that goes on until it is stopped.
 struct Playing {
     child: Child,
-    said: BufReader<ChildStdout>,
+    said: Receiver<String>,
 }
 
 impl Playing {
     fn start(desk: &Desk, exec: &str) -> Self {
         let mut command = desk.command(&["play", "--class", CLASS, "--exec", exec]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
+        let said = bounded::lines(child.stdout.take().unwrap());
         let mut playing = Self { child, said };
         playing.until("playing");
         playing
@@ -510,8 +531,8 @@ impl Playing {
 
     fn until(&mut self, event: &str) -> Value {
         loop {
-            let mut line = String::new();
-            assert!(self.said.read_line(&mut line).unwrap() > 0, "it ends without {event}");
+            let line = self.said.recv_timeout(bounded::BOUND);
+            let line = line.unwrap_or_else(|error| panic!("it says no {event}: {error}"));
             let line: Value = serde_json::from_str(&line).unwrap();
             if line["event"] == event {
                 return line;
@@ -527,36 +548,22 @@ impl Drop for Playing {
     }
 }
 
-/// Reads a FIFO, which waits until somebody writes to it.
-#[cfg(unix)]
-fn wait_for(path: &Path) -> String {
-    let mut text = String::new();
-    std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
-    text
-}
-
-#[cfg(unix)]
-fn fifo(desk: &Desk, name: &str) {
-    assert!(Command::new("mkfifo").arg(desk.path(name)).status().unwrap().success());
-}
-
 #[cfg(unix)]
 #[test]
 fn a_message_comes_again_when_its_player_is_killed() {
     let desk = Desk::new();
     desk.send("first");
     desk.send("second");
-    fifo(&desk, "here");
-    fifo(&desk, "go");
+    let [here, go] = ["here", "go"].map(|name| Fifo::new(desk.path(name)));
     let mut playing = Playing::start(&desk, "echo $REMASSIST_CALL > here; cat go");
-    assert_eq!(wait_for(&desk.path("here")), "1\n");
+    assert_eq!(here.read(), "1\n");
     assert_eq!(desk.run(&["stats"]).lines()[0]["locked"], 1);
     // What somebody has in hand is nobody else's.
     assert_eq!(desk.run(&["receive"]).status, 3);
     playing.child.kill().unwrap();
-    playing.child.wait().unwrap();
+    bounded::end(&mut playing.child);
     // What it had started would wait for ever.
-    std::fs::write(desk.path("go"), "").unwrap();
+    go.write("");
     let again = desk.play(&["--exec", "true"]);
     let played: Vec<_> = again.events("played").iter().map(|event| event["label"].clone()).collect();
     assert_eq!((again.status, played), (0, vec![json!("first"), json!("second")]));
@@ -569,18 +576,17 @@ fn a_player_that_is_asked_to_end_ends_after_the_message_in_hand() {
         let desk = Desk::new();
         desk.send("first");
         desk.send("second");
-        fifo(&desk, "here");
-        fifo(&desk, "go");
+        let [here, go] = ["here", "go"].map(|name| Fifo::new(desk.path(name)));
         let mut playing = Playing::start(&desk, "test $REMASSIST_CALL != 1 || { echo > here; cat go; }");
-        wait_for(&desk.path("here"));
+        here.read();
         let id = playing.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         // It must know before the message is done, or it would begin the next one.
         playing.until("ending");
-        std::fs::write(desk.path("go"), "go").unwrap();
+        go.write("go");
         assert_eq!(playing.until("played")["label"], "first");
         assert_eq!(playing.until("ended")["played"], 1);
-        assert_eq!(playing.child.wait().unwrap().code(), Some(0));
+        assert_eq!(bounded::end(&mut playing.child).code(), Some(0));
         assert_eq!(desk.labels("main"), ["second"]);
     }
 }
@@ -594,7 +600,7 @@ fn a_body_that_cannot_be_written_is_not_taken_out() {
     assert!(run.fault(1).contains("not-there"), "{}", run.said);
     if Path::new("/dev/full").exists() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = desk.command(&["receive"]).stdout(full).output().unwrap();
+        let output = bounded::output(&mut desk.command(&["receive"]), Some(full.into()));
         assert_eq!(output.status.code(), Some(1));
     }
     assert_eq!(desk.labels("main"), ["kept"]);
@@ -625,118 +631,9 @@ fn wrong_usage_is_told() {
 #[test]
 fn the_demonstration_plays_everything_once() {
     for (act, checks) in [("queue", 14), ("msmq", 7)] {
-        let demo = ["demo", "--act", act];
-        let output = Command::new(env!("CARGO_BIN_EXE_remassist")).args(demo).output().unwrap();
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_remassist"));
+        let output = bounded::output(demo.args(["demo", "--act", act]), None);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.ends_with(&format!("{checks} checks, 0 failed\n")), "{text}");
-    }
-}
-
-/// A server of the queue of a desk, and its port.
-fn server(desk: &Desk, more: &[&str]) -> (Child, String, BufReader<ChildStdout>) {
-    let serve =
-        ["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:there.db?queue=orders", "--outbox", "s.db"];
-    let mut child = desk.command(&serve).args(more).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let line: Value = serde_json::from_str(&line).unwrap();
-    let port = line["addresses"][0].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
-    (child, port, lines)
-}
-
-const REMOTE: &str = r"DIRECT=OS:localhost\private$\orders";
-
-#[test]
-fn messages_are_sent_to_another_machine_and_played_there() {
-    let desk = Desk::new();
-    let (mut child, port, mut rest) =
-        server(&desk, &["--exec", "cat >> played.jsonl", "--class", CLASS, "--interfaces", "calls.json"]);
-    let remote = ["--queue", REMOTE, "--outbox", "o.db", "--port", &port];
-    let lines = desk.run(&[&["record", "calls.json", "--label", "seven"], &remote[..]].concat()).lines();
-    assert_eq!(
-        (&lines[0]["queue"], &lines[1]["state"]),
-        (&json!(r"DIRECT=OS:localhost\PRIVATE$\orders"), &json!("delivered"))
-    );
-    assert_eq!(lines[0]["id"], lines[1]["id"]);
-
-    desk.run(&["record", "calls.json", "--output", "body"]).lines();
-    let nowhere =
-        ["--queue", r"DIRECT=OS:localhost\private$\nowhere", "--outbox", "o.db", "--port", &port, "body"];
-    let refused = desk.run(&[&["send"], &nowhere[..]].concat());
-    assert_eq!(refused.status, 4, "{}", refused.said);
-    assert!(refused.text().contains("MQMSG_CLASS_NACK_BAD_DST_Q"), "{}", refused.text());
-    let dead = desk.run(&["list", "--queue", nowhere[1], "--outbox", "o.db"]).lines();
-    assert_eq!((&dead[0]["place"], &dead[0]["dead"]), (&json!("dead"), &json!("undeliverable")));
-
-    while !desk.path("played.jsonl").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-    let mut said = String::new();
-    rest.read_to_string(&mut said).unwrap();
-    assert!(child.wait().unwrap().success(), "{said}");
-    let events: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let last = events.last().unwrap();
-    assert_eq!((&last["came"]["delivered"], &last["came"]["rejected"]), (&json!(1), &json!(1)), "{said}");
-    let played = std::fs::read_to_string(desk.path("played.jsonl")).unwrap();
-    let first: Value = serde_json::from_str(played.lines().next().unwrap()).unwrap();
-    assert_eq!((&first["message"]["label"], &first["message"]["id"]), (&json!("seven"), &lines[0]["id"]));
-}
-
-#[test]
-fn a_message_that_nobody_takes_stays_in_the_outbox_until_a_server_delivers_it() {
-    let desk = Desk::new();
-    let remote = ["--queue", REMOTE, "--outbox", "o.db"];
-    let waits = desk.run(&[&["record", "calls.json", "--wait", "0s", "--label", "a"], &remote[..]].concat());
-    assert_eq!((waits.status, waits.fault(3)), (3, "1 messages wait in the outbox"));
-    let stats = desk.run(&[&["stats"], &remote[..]].concat()).lines();
-    assert_eq!((&stats[0]["main"], &stats[0]["dead"]), (&json!(1), &json!(0)));
-    assert_eq!(desk.run(&[&["receive", "--json"], &remote[..]].concat()).status, 1);
-
-    let (mut there, port, _) = server(&desk, &[]);
-    let mut own = desk
-        .command(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--queue",
-            "sqlite:own.db?queue=a",
-            "--outbox",
-            "o.db",
-        ])
-        .args(["--port", &port])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let list = ["list", "--queue", "sqlite:there.db?queue=orders"];
-    while desk.run(&list).lines().is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    for child in [&mut there, &mut own] {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    assert_eq!(desk.run(&list).lines()[0]["label"], "a");
-}
-
-#[test]
-fn who_may_send_must_be_told() {
-    let desk = Desk::new();
-    for args in [
-        &["serve", "--queue", "sqlite:q.db?queue=a"][..],
-        &["serve", "--listen", "127.0.0.1:0"],
-        &["serve", "--listen", "0.0.0.0:0", "--queue", "sqlite:q.db?queue=a"],
-        &["serve", "--listen", "nowhere", "--queue", "sqlite:q.db?queue=a"],
-        &["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:q.db?queue=a", "--allow", "10.0.0.0/33"],
-        &["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:q.db?queue=a", "--exec", "true"],
-        &["serve", "--listen", "127.0.0.1:0", "--queue", r"DIRECT=OS:x\private$\a"],
-        &["send", "--queue", "DIRECT=OS:x", "calls.json", "--force"],
-        &["send", "--queue", r"DIRECT=HTTP://x/msmq/private$/a", "calls.json", "--force"],
-    ] {
-        let mut command = desk.command(args);
-        let output = command.env("REMASSIST_OUTBOX", desk.path("o.db")).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{args:?} {}", String::from_utf8_lossy(&output.stderr));
     }
 }
