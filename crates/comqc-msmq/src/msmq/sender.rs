@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use comqc_session::{Address, DeadReason, DeliveryGuarantee, MessageId};
-use msmq_packet::Acknowledgment;
+use msmq_packet::{Acknowledgment, TxSequenceId};
 use msmq_session::{
     Delivery, Entry, Event, Expiry, Fate as WireFate, Journaling, Next, Options, Outgoing as Front, Reason,
     ResendSchedule, Session, Settled, Ticket,
@@ -269,6 +269,8 @@ struct Route {
     loaded: HashMap<OutgoingKey, Outgoing>,
     /// The queue manager that sends what is loaded.
     manager: Option<uuid::Uuid>,
+    /// The sequence of the last transactional message that was sent.
+    sequence: Option<TxSequenceId>,
     /// What has become of messages and is not noted yet.
     fates: Vec<(OutgoingKey, Fate)>,
     noting: Option<tokio::task::JoinHandle<Result<Vec<OutgoingKey>, QueueError>>>,
@@ -300,6 +302,7 @@ impl Route {
             front,
             loaded: HashMap::new(),
             manager: None,
+            sequence: None,
             fates: Vec::new(),
             noting: None,
             more: true,
@@ -538,7 +541,7 @@ impl Route {
                 wire.session.end(now);
                 continue;
             }
-            let (due, sent) = self.send(&mut wire)?;
+            let (due, sent) = self.send(&mut wire).await?;
             if sent || (self.noting.is_none() && !self.fates.is_empty()) {
                 // The session has something to say now, or something is to be noted.
                 continue;
@@ -579,7 +582,7 @@ impl Route {
     }
 
     /// Sends what can be sent; when to ask again at the latest, and whether anything was sent.
-    fn send(&mut self, wire: &mut Wire) -> Result<(Option<Time>, bool), QueueError> {
+    async fn send(&mut self, wire: &mut Wire) -> Result<(Option<Time>, bool), QueueError> {
         let mut any = false;
         loop {
             let can_send = wire.session.can_send() && !wire.is_over();
@@ -587,7 +590,14 @@ impl Route {
                 Next::Wait(due) => return Ok((due, any)),
                 Next::Expired(settled) => self.settled(settled),
                 Next::Send { ticket, previous } => {
-                    let Some(outgoing) = self.loaded.get(&OutgoingKey::of(ticket.0)) else { continue };
+                    let key = OutgoingKey::of(ticket.0);
+                    let place = self.loaded.get(&key).and_then(|outgoing| outgoing.place);
+                    if place.is_some_and(|place| self.sequence.replace(place.id) != Some(place.id)) {
+                        // Once a later sequence has come, the destination acknowledges nothing of earlier ones any more:
+                        // they must be gone for good.
+                        self.note_all().await?;
+                    }
+                    let Some(outgoing) = self.loaded.get(&key) else { continue };
                     let message = to_wire(outgoing, self.queue.destination(), previous)?;
                     let sent = wire.session.send(wire.now(), ticket, message);
                     sent.map_err(|error| QueueError::Unsendable(error.to_string()))?;
