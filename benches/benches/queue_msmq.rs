@@ -1,5 +1,6 @@
 //! Messages from an outbox over MSMQ into a queue, on this machine, beside bare TCP with as many bare transactions for the same
-//! bytes: one inserts at the sender, one inserts at the receiver, and one removes at the sender after an answer of a byte.
+//! bytes: one inserts at the sender, one for each 64 messages (the window) inserts at the receiver, and one removes at the sender after
+//! answers of a byte.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -18,6 +19,8 @@ use tokio::runtime::Runtime;
 const GOAL: f64 = 1.5;
 /// Messages that come before the measured ones.
 const WARM: usize = 100;
+/// Messages that are on their way at most.
+const WINDOW: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn message(size: usize) -> QueueMessage {
@@ -85,13 +88,14 @@ fn bare(folder: &Path, count: usize, size: usize) -> impl FnMut() {
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut bodies = vec![vec![0; size]; count];
+        let window = count.min(WINDOW);
+        let mut bodies = vec![vec![0; size]; window];
         let mut all = 0;
         while bodies.iter_mut().all(|body| stream.read_exact(body).is_ok()) {
             insert(&mut there, &bodies);
             stream.write_all(&[1]).unwrap();
-            all += count;
-            if all % 4096 < count {
+            all += window;
+            if all % 4096 < window {
                 there.execute("DELETE FROM message", []).unwrap();
             }
         }
@@ -103,7 +107,7 @@ fn bare(folder: &Path, count: usize, size: usize) -> impl FnMut() {
         for body in &bodies {
             stream.write_all(body).unwrap();
         }
-        stream.read_exact(&mut [0]).unwrap();
+        stream.read_exact(&mut vec![0; count.div_ceil(WINDOW)]).unwrap();
         let tx = here.transaction().unwrap();
         let ids: Vec<i64> = {
             let mut ids = tx.prepare_cached("SELECT id FROM message").unwrap();

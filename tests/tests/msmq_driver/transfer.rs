@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use comqc_msmq::msmq::{Acceptor, AcceptorOptions, Sender, SenderOptions, Served, ServedTarget};
+use comqc_msmq::sqlite::rusqlite::Connection;
 use comqc_msmq::sqlite::{Outbox, Progress, SqliteQueue, StoredQueue, Transfer};
 use comqc_msmq::{Counts, Place, Queue};
 use comqc_session::{DeadReason, DeliveryGuarantee, MessageId, QueueMessage, QueueName, Received};
@@ -299,6 +300,29 @@ async fn one_sender_works_and_another_takes_over() {
     assert_eq!(second.counted().sent, 1);
     assert_eq!(two.there_is(), ["a", "b", "c"]);
     waits.end().await.unwrap();
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_sequence_waits_until_the_one_before_is_gone_for_good() {
+    let two = Two::new();
+    let ids = two.accept(&[message("a"), message("b")], Transfer::Single);
+    let (address, _, running) = two.serve(true).await;
+    // Nothing can be noted in the outbox.
+    let busy = Connection::open(two.place.path("outbox.db")).unwrap();
+    busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let sending = Sender::new(two.outbox.clone(), options(address.port()));
+    let sends = sender(sending.clone());
+    while sending.counted().delivered == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Otherwise a sender that is killed now would have to send "a" again, and the destination would acknowledge only "b".
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(two.there_is(), ["a"]);
+    busy.execute_batch("COMMIT").unwrap();
+    two.delivered(&ids).await;
+    assert_eq!(two.there_is(), ["a", "b"]);
+    sends.end().await.unwrap();
     running.end().await;
 }
 

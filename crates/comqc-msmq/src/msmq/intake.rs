@@ -13,6 +13,7 @@ use msmq_session::{
     administration_ack, judge,
 };
 use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::task::yield_now;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -356,6 +357,12 @@ async fn commit(target: ServedTarget, state: Store, mut jobs: mpsc::UnboundedRec
         }) else {
             return;
         };
+        // What one read has brought comes at once.
+        let mut waiting = 0;
+        while jobs.len() > waiting || waiting == 0 {
+            waiting = jobs.len().max(1);
+            yield_now().await;
+        }
         let (mut batch, mut bytes) = (vec![job], 0_usize);
         while batch.len() < BATCH {
             let Ok(job) = jobs.try_recv() else { break };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use comqc_session::{Address, DeadReason, DeliveryGuarantee, MessageId};
-use msmq_packet::Acknowledgment;
+use msmq_packet::{Acknowledgment, TxSequenceId};
 use msmq_session::{
     Delivery, Entry, Event, Expiry, Fate as WireFate, Journaling, Next, Options, Outgoing as Front, Reason,
     ResendSchedule, Session, Settled, Ticket,
@@ -270,6 +270,8 @@ struct Route {
     loaded: HashMap<OutgoingKey, Outgoing>,
     /// The queue manager that sends what is loaded.
     manager: Option<uuid::Uuid>,
+    /// The sequence of the last transactional message that was sent.
+    sequence: Option<TxSequenceId>,
     /// What has become of messages and is not noted yet.
     fates: Vec<(OutgoingKey, Fate)>,
     noting: Option<tokio::task::JoinHandle<Result<Vec<OutgoingKey>, QueueError>>>,
@@ -301,6 +303,7 @@ impl Route {
             front,
             loaded: HashMap::new(),
             manager: None,
+            sequence: None,
             fates: Vec::new(),
             noting: None,
             more: true,
@@ -529,6 +532,8 @@ impl Route {
                 }
             }
             self.note();
+            // Whatever else has ended the last wait, too.
+            self.more |= changes.has_changed().unwrap_or(false);
             changes.mark_unchanged();
             self.load().await?;
             if self.loaded.is_empty() && self.more && !wire.is_over() {
@@ -537,7 +542,11 @@ impl Route {
                 wire.session.end(now);
                 continue;
             }
-            let due = self.send(&mut wire)?;
+            let (due, sent) = self.send(&mut wire).await?;
+            if sent || (self.noting.is_none() && !self.fates.is_empty()) {
+                // The session has something to say now, or something is to be noted.
+                continue;
+            }
             let now = Instant::now();
             let empty = self.loaded.is_empty() && self.fates.is_empty();
             idle = if empty { idle.or(now.checked_add(self.sender.options.idle)) } else { None };
@@ -573,19 +582,28 @@ impl Route {
         Ok(())
     }
 
-    /// Sends what can be sent; when to ask again at the latest.
-    fn send(&mut self, wire: &mut Wire) -> Result<Option<Time>, QueueError> {
+    /// Sends what can be sent; when to ask again at the latest, and whether anything was sent.
+    async fn send(&mut self, wire: &mut Wire) -> Result<(Option<Time>, bool), QueueError> {
+        let mut any = false;
         loop {
             let can_send = wire.session.can_send() && !wire.is_over();
             match self.front.next(self.now(), seconds(self.sender.outbox.now()), can_send) {
-                Next::Wait(due) => return Ok(due),
+                Next::Wait(due) => return Ok((due, any)),
                 Next::Expired(settled) => self.settled(settled),
                 Next::Send { ticket, previous } => {
-                    let Some(outgoing) = self.loaded.get(&OutgoingKey::of(ticket.0)) else { continue };
+                    let key = OutgoingKey::of(ticket.0);
+                    let place = self.loaded.get(&key).and_then(|outgoing| outgoing.place);
+                    if place.is_some_and(|place| self.sequence.replace(place.id) != Some(place.id)) {
+                        // Once a later sequence has come, the destination acknowledges nothing of earlier ones any more:
+                        // they must be gone for good.
+                        self.note_all().await?;
+                    }
+                    let Some(outgoing) = self.loaded.get(&key) else { continue };
                     let message = to_wire(outgoing, self.queue.destination(), previous)?;
                     let sent = wire.session.send(wire.now(), ticket, message);
                     sent.map_err(|error| QueueError::Unsendable(error.to_string()))?;
                     add(&self.sender.counters.sent, 1);
+                    any = true;
                 }
             }
         }

@@ -11,7 +11,8 @@
 mod bounded;
 mod purge;
 mod records;
-mod remote;
+#[cfg(unix)]
+mod wire;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -630,8 +631,8 @@ fn wrong_usage_is_told() {
 #[test]
 fn the_demonstration_plays_everything_once() {
     for (act, checks) in [("queue", 14), ("msmq", 7)] {
-        let output =
-            bounded::output(Command::new(env!("CARGO_BIN_EXE_remassist")).args(["demo", "--act", act]), None);
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_remassist"));
+        let output = bounded::output(demo.args(["demo", "--act", act]), None);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.ends_with(&format!("{checks} checks, 0 failed\n")), "{text}");
     }

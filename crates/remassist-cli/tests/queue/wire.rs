@@ -1,23 +1,46 @@
-//! Queues of other machines: an outbox, and `queue serve`.
+//! Queues of other machines, and queues here for what they send.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{CLASS, Desk, bounded};
+use crate::bounded::{self, BOUND};
+use crate::{CLASS, Desk};
 
-/// A server of the queue of a desk, and its port.
-fn server(desk: &Desk, more: &[&str]) -> (Child, String, BufReader<ChildStdout>) {
-    let serve =
-        ["serve", "--listen", "127.0.0.1:0", "--queue", "sqlite:there.db?queue=orders", "--outbox", "s.db"];
-    let mut child = desk.command(&serve).args(more).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let line: Value = serde_json::from_str(&line).unwrap();
-    let port = line["addresses"][0].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
-    (child, port, lines)
+/// A server, which is killed when nobody waits for its end.
+struct Server {
+    child: Child,
+    port: String,
+    said: Receiver<String>,
+}
+
+impl Server {
+    fn start(desk: &Desk, queue: &str, outbox: &str, more: &[&str]) -> Self {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--queue", queue, "--outbox", outbox];
+        let mut child = desk.command(&serve).args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let said = bounded::lines(child.stdout.take().unwrap());
+        let line: Value = serde_json::from_str(&said.recv_timeout(BOUND).unwrap()).unwrap();
+        let address = line["addresses"][0].as_str().unwrap();
+        let port = address.rsplit_once(':').unwrap().1.to_owned();
+        Self { child, port, said }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _it_has_ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+fn until(what: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(began.elapsed() < BOUND);
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 const REMOTE: &str = r"DIRECT=OS:localhost\private$\orders";
@@ -25,8 +48,9 @@ const REMOTE: &str = r"DIRECT=OS:localhost\private$\orders";
 #[test]
 fn messages_are_sent_to_another_machine_and_played_there() {
     let desk = Desk::new();
-    let (mut child, port, mut rest) =
-        server(&desk, &["--exec", "cat >> played.jsonl", "--class", CLASS, "--interfaces", "calls.json"]);
+    let play = ["--exec", "cat >> played.jsonl", "--class", CLASS, "--interfaces", "calls.json"];
+    let mut server = Server::start(&desk, "sqlite:there.db?queue=orders", "s.db", &play);
+    let port = server.port.clone();
     let remote = ["--queue", REMOTE, "--outbox", "o.db", "--port", &port];
     let lines = desk.run(&[&["record", "calls.json", "--label", "seven"], &remote[..]].concat()).lines();
     assert_eq!(
@@ -44,17 +68,13 @@ fn messages_are_sent_to_another_machine_and_played_there() {
     let dead = desk.run(&["list", "--queue", nowhere[1], "--outbox", "o.db"]).lines();
     assert_eq!((&dead[0]["place"], &dead[0]["dead"]), (&json!("dead"), &json!("undeliverable")));
 
-    while !desk.path("played.jsonl").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-    let mut said = String::new();
-    rest.read_to_string(&mut said).unwrap();
-    assert!(bounded::end(&mut child).success(), "{said}");
-    let events: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    until(|| desk.path("played.jsonl").exists());
+    let asked = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(asked.success() && bounded::end(&mut server.child).success());
+    let said: Vec<String> = server.said.iter().collect();
+    let events: Vec<Value> = said.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = events.last().unwrap();
-    assert_eq!((&last["came"]["delivered"], &last["came"]["rejected"]), (&json!(1), &json!(1)), "{said}");
+    assert_eq!((&last["came"]["delivered"], &last["came"]["rejected"]), (&json!(1), &json!(1)), "{said:?}");
     let played = std::fs::read_to_string(desk.path("played.jsonl")).unwrap();
     let first: Value = serde_json::from_str(played.lines().next().unwrap()).unwrap();
     assert_eq!((&first["message"]["label"], &first["message"]["id"]), (&json!("seven"), &lines[0]["id"]));
@@ -70,29 +90,10 @@ fn a_message_that_nobody_takes_stays_in_the_outbox_until_a_server_delivers_it() 
     assert_eq!((&stats[0]["main"], &stats[0]["dead"]), (&json!(1), &json!(0)));
     assert_eq!(desk.run(&[&["receive", "--json"], &remote[..]].concat()).status, 1);
 
-    let (mut there, port, _) = server(&desk, &[]);
-    let mut own = desk
-        .command(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--queue",
-            "sqlite:own.db?queue=a",
-            "--outbox",
-            "o.db",
-        ])
-        .args(["--port", &port])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let there = Server::start(&desk, "sqlite:there.db?queue=orders", "s.db", &[]);
+    let _own = Server::start(&desk, "sqlite:own.db?queue=a", "o.db", &["--port", &there.port]);
     let list = ["list", "--queue", "sqlite:there.db?queue=orders"];
-    while desk.run(&list).lines().is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    for child in [&mut there, &mut own] {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    until(|| !desk.run(&list).lines().is_empty());
     assert_eq!(desk.run(&list).lines()[0]["label"], "a");
 }
 
@@ -111,7 +112,7 @@ fn who_may_send_must_be_told() {
         &["send", "--queue", r"DIRECT=HTTP://x/msmq/private$/a", "calls.json", "--force"],
     ] {
         let mut command = desk.command(args);
-        let output = command.env("REMASSIST_OUTBOX", desk.path("o.db")).output().unwrap();
+        let output = bounded::output(command.env("REMASSIST_OUTBOX", desk.path("o.db")), None);
         assert_eq!(output.status.code(), Some(2), "{args:?} {}", String::from_utf8_lossy(&output.stderr));
     }
 }
