@@ -358,9 +358,9 @@ async fn commit(target: ServedTarget, state: Store, mut jobs: mpsc::UnboundedRec
             return;
         };
         // What one read has brought comes at once.
-        let mut waiting = 0;
-        while jobs.len() > waiting || waiting == 0 {
-            waiting = jobs.len().max(1);
+        let mut waiting = None;
+        while waiting != Some(jobs.len()) && jobs.len() < BATCH {
+            waiting = Some(jobs.len());
             yield_now().await;
         }
         let (mut batch, mut bytes) = (vec![job], 0_usize);
