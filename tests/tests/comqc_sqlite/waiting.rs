@@ -125,7 +125,7 @@ fn addresses_are_read_and_written() {
         "sqlite:q.db?queue=a&other=b",
         "sqlite:q.db?queue=a%+1",
     ] {
-        let refused = address(wrong).and_then(|address| address.open().map(drop));
+        let refused = address(wrong);
         assert!(matches!(refused, Err(QueueError::Address(_))), "{wrong}: {refused:?}");
     }
 }

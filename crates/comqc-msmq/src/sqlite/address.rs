@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use comqc_session::QueueName;
+
 use super::{Mode, Store, StoreOptions, StoredQueue};
 use crate::QueueError;
 
@@ -90,6 +92,8 @@ impl FromStr for SqliteAddress {
             }
         }
         let queue = queue.ok_or_else(|| wrong("has no ?queue="))?;
+        // Before a file is made for it.
+        QueueName::new(&queue).map_err(|error| wrong(&error.to_string()))?;
         Ok(Self { path, queue, mode: mode.unwrap_or_default() })
     }
 }
