@@ -130,6 +130,9 @@ impl Type {
                 if !self.holds(&value) {
                     return Err(rule(start, &ARRAY, "an array of another type"));
                 }
+                if self.untold(&value, false).is_some() {
+                    return Err(rule(start, &ARRAY, "an array does not tell which records it has"));
+                }
                 value
             }
             _ => Variant::Unknown(Option::<InterfacePointer<'a>>::tail(points, r, &PARAMETER)?),
@@ -392,6 +395,9 @@ impl RecordType {
         }
         let trees = self.fields.iter().zip(values).map(|(field, value)| field.ty.tree_of(value));
         let trees = trees.collect::<Option<_>>().ok_or(invalid("a value is not of the type of its field"))?;
+        if self.fields.iter().zip(values).any(|(field, value)| field.ty.untold(value, false).is_some()) {
+            return Err(invalid("an array does not tell which records it has"));
+        }
         self.record(&[Tree::Record(trees)])
     }
 }
