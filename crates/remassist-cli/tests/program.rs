@@ -298,7 +298,7 @@ fn whole_sessions_over_rdp() {
         "expert: there is session 2 of DESK\\nils",
         "  ok     offer: the novice verified the expert by its ticket",
         "player 2: message 12: a player has died with it",
-        "50 checks, 0 failed",
+        "57 checks, 0 failed",
     ] {
         assert!(transcript.contains(part), "{part} is not in:\n{transcript}");
     }
